@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Archive, Mismatch, Operator, Record, Sha256, Zone};
+use crate::registry::{Action, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone};
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
@@ -16,7 +16,7 @@ use super::derived_secrets::{Secrets, last};
 use super::derived_slots::Slots;
 use super::findings::Found;
 use super::issues::{self, WEEK};
-use super::{derived_issues, derived_names, operators, zones};
+use super::{derived_issues, derived_lives, derived_names, operators, zones};
 
 /// The memory of a walk through the log: as large as there are operators, zones and weeks.
 pub(super) struct Derived {
@@ -69,6 +69,7 @@ impl Derived {
             let (seq, entry) = (record.seq, &record.entry);
             self.secrets.follow(record);
             self.slots.follow(record);
+            self.slots.check_end(record, found);
             self.people.follow(record);
             self.note(record);
             if let (Action::Issue | Action::IssueClient, Some(name)) = (entry.action, &entry.name) {
@@ -90,7 +91,9 @@ impl Derived {
         for (seq, name) in missing {
             found.add(Mismatch::IssueMissing { name, seq });
         }
-        derived_names::check(session, records, self.past.replayed, found).await
+        let replayed = self.past.replayed;
+        derived_lives::check(session, records, Certain { replayed }, found).await?;
+        derived_names::check(session, records, replayed, found).await
     }
 
     /// Remembers a record about an operator, a zone or an archive.

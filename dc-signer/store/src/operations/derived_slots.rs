@@ -10,6 +10,7 @@ use crate::registry::{Action, DelegationState, Mismatch, Record, Sha256, ZoneDel
 use dc_pki::names::ZoneName;
 
 use super::findings::Found;
+use super::withdrawn::LONGEST;
 use super::zones;
 
 /// The delegation certificates as the log tells them; as large as there are.
@@ -19,6 +20,8 @@ pub(super) struct Slots {
     slots: BTreeMap<(String, Sha256), Slot>,
     /// Those of all zones, and those that were shared without being a zone's.
     certificates: BTreeSet<Sha256>,
+    /// By zone, when the last of its certificates ends.
+    ends: BTreeMap<String, UnixTime>,
 }
 
 struct Slot {
@@ -49,6 +52,10 @@ impl Slots {
             return;
         };
         self.certificates.insert(certificate);
+        if let Some(not_after) = entry.expires {
+            let end = self.ends.entry(zone.clone()).or_insert(not_after);
+            *end = not_after.max(*end);
+        }
         let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
         let number = u32::try_from(of_zone).unwrap_or(u32::MAX).saturating_add(1);
         let key = (zone.clone(), certificate);
@@ -62,6 +69,27 @@ impl Slots {
         });
         (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
         (slot.not_after, slot.detail) = (entry.expires, entry.detail_sha256);
+    }
+
+    /// A credential ends with the last certificate that its zone has, and a week after it was issued.
+    pub(super) fn check_end(&self, record: &Record, found: &mut Found) {
+        let entry = &record.entry;
+        let (Action::Issue | Action::IssueClient, Some(expires), Some(name)) =
+            (entry.action, entry.expires, &entry.name)
+        else {
+            return;
+        };
+        let week = entry.time.as_secs().saturating_add(LONGEST.as_secs());
+        let zone = entry.zone.as_deref().and_then(|zone| self.ends.get(zone));
+        let latest = zone.map_or(week, |end| end.as_secs().min(week));
+        if expires.as_secs() > latest {
+            found.add(Mismatch::IssueTooLong {
+                name: name.clone(),
+                seq: record.seq,
+                expires: expires.as_secs(),
+                latest,
+            });
+        }
     }
 
     /// Those that came with a newer log to a restored backup need not be there, nor in their state.

@@ -19,6 +19,7 @@ mod codes;
 mod derived;
 mod derived_devices;
 mod derived_issues;
+mod derived_lives;
 mod derived_names;
 mod derived_part;
 mod derived_people;

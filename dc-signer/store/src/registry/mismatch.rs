@@ -1,5 +1,7 @@
 //! The places in which a registry is not as its audit log says.
 
+use super::Action;
+
 /// Something in the registry is not as the audit log says.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +21,16 @@ pub enum Mismatch {
         first: u64,
         /// Its last record.
         last: u64,
+    },
+    /// A device enrolled with an activation code that was not made for it.
+    #[error(
+        "{name} enrolled in record {seq} of the audit log with an activation code that no record before makes for it"
+    )]
+    CodeOfNobody {
+        /// The device's name.
+        name: String,
+        /// The record.
+        seq: u64,
     },
     /// A column of a row is not as the log says.
     #[error(
@@ -58,6 +70,22 @@ pub enum Mismatch {
         /// The record that gave it again.
         second: u64,
     },
+    /// Something was done to a device, or issued for it, that its state did not allow.
+    #[error(
+        "record {seq} of the audit log is '{action}' for {name}, which is {state} since record {since}: that is not allowed, and was not done by a signer on rows as the log has them"
+    )]
+    Forbidden {
+        /// The name.
+        name: String,
+        /// The record.
+        seq: u64,
+        /// Its action.
+        action: Action,
+        /// The state of the device by the log.
+        state: &'static str,
+        /// The record that says so.
+        since: u64,
+    },
     /// A device has another id, external id, manufacturer or serial number than its last record that is about those.
     #[error(
         "{name} has another id, external id, manufacturer or serial number than record {seq} of the audit log says"
@@ -67,6 +95,20 @@ pub enum Mismatch {
         name: String,
         /// The record.
         seq: u64,
+    },
+    /// A credential ends later than any may.
+    #[error(
+        "the credential of record {seq} of the audit log, for {name}, ends at {expires} (seconds since 1970), and none that was issued then ends later than {latest}"
+    )]
+    IssueTooLong {
+        /// The name that it was issued for.
+        name: String,
+        /// The record.
+        seq: u64,
+        /// When it ends, in seconds since 1970.
+        expires: u64,
+        /// The last second that it may have, in seconds since 1970.
+        latest: u64,
     },
     /// A credential is in the audit log and not among those that were issued.
     #[error(
@@ -97,6 +139,14 @@ pub enum Mismatch {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// A record is in an archive, and here it is missing or another one.
+    #[error(
+        "record {seq} of the audit log is missing in the database, or not as it is in the archive"
+    )]
+    NotAsArchived {
+        /// The record.
+        seq: u64,
     },
     /// An operator has another role, token or certificate than the audit log says.
     #[error(
@@ -140,14 +190,6 @@ pub enum Mismatch {
     },
     /// A secret that signers share has another newest version than the audit log says.
     #[error(
-    /// A record is in an archive, and here it is missing or another one.
-    #[error(
-        "record {seq} of the audit log is missing in the database, or not as it is in the archive"
-    )]
-    NotAsArchived {
-        /// The record.
-        seq: u64,
-    },
         "the secret {name} has another newest version than record {seq} of the audit log says: it was put back or replaced by hand"
     )]
     SecretChanged {

@@ -112,9 +112,22 @@ impl Mismatch {
                 .column(table, row, column)
                 .at(*seq)
                 .values(expected, found),
+            Self::CodeOfNobody { name, seq } => {
+                Place::new("code-of-nobody").row("devices", name).at(*seq)
+            }
             Self::EnrolmentKey { name, seq } => Place::new("enrolment-key")
                 .column("devices", name, "enrolment_key")
                 .at(*seq),
+            Self::Forbidden {
+                name,
+                seq,
+                action,
+                state,
+                since,
+            } => Place::new("forbidden")
+                .row("devices", name)
+                .at(*seq)
+                .values(format!("{state} since record {since}"), action),
             Self::GivenTwice {
                 name,
                 first,
@@ -127,6 +140,15 @@ impl Mismatch {
             Self::IssueMissing { name, seq } => {
                 Place::new("issue-missing").row("issues", name).at(*seq)
             }
+            Self::IssueTooLong {
+                name,
+                seq,
+                expires,
+                latest,
+            } => Place::new("issue-too-long")
+                .column("issues", name, "expires")
+                .at(*seq)
+                .values(format!("not after {latest}"), expires),
             Self::IssuesWithoutRecord {
                 since,
                 rows,
@@ -137,6 +159,9 @@ impl Mismatch {
             Self::NoRecord { what, name } => {
                 Place::new("no-record").row(what.trim_start_matches("the "), name)
             }
+            Self::NotAsArchived { seq } => Place::new("not-as-archived")
+                .row("audit", &seq.to_string())
+                .at(*seq),
             Self::OperatorChanged { name, seq } => Place::new("operator-changed")
                 .row("operators", name)
                 .at(*seq),
@@ -153,6 +178,3 @@ impl Mismatch {
         }
     }
 }
-            Self::NotAsArchived { seq } => Place::new("not-as-archived")
-                .row("audit", &seq.to_string())
-                .at(*seq),

@@ -291,6 +291,7 @@ async fn a_clock_that_jumps_changes_no_order(db: &Database) {
         let by = Act::new("device", issued);
         let issuance = Issuance {
             issued,
+            expires: at(seconds.saturating_add(164 * 3600)),
             by,
             idempotency: None,
             ..issuance(&device, 0)
