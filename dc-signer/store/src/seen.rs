@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +27,10 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     newest: Option<Head>,
+    /// The end that is in the file, as far as this process knows.
     written: Option<Head>,
+    /// Which file that is: another process may have put another one there.
+    file: Option<FileId>,
     /// Where the log of the database ends, if it is an older one.
     older: Option<u64>,
 }
@@ -108,10 +112,12 @@ fn without_path(error: io::Error) -> io::Error {
 
 impl Seen {
     pub(super) fn open(folder: &Path) -> Result<Self, Error> {
+        let file = FileId::of(folder);
         let newest = seen_in(folder)?;
         let state = State {
             newest,
             written: newest,
+            file,
             older: None,
         };
         Ok(Self {
@@ -159,25 +165,62 @@ impl Seen {
     /// While the database is an older copy, somebody may have accepted that in another process.
     pub(super) fn look_again(&self) -> Result<(), Error> {
         if self.lock().older.is_some() {
+            let file = FileId::of(&self.folder);
             let newest = seen_in(&self.folder)?;
             let mut state = self.lock();
-            (state.newest, state.written) = (newest, newest);
+            (state.newest, state.written, state.file) = (newest, newest, file);
         }
         Ok(())
     }
 
+    /// True if another process has written the file since it was read.
+    pub(super) fn is_behind_file(&self) -> bool {
+        FileId::of(&self.folder) != self.lock().file
+    }
+
+    /// What another process has written, if the file is another one than this process knows.
+    pub(super) fn others(&self) -> Result<Option<Others>, Error> {
+        let file = FileId::of(&self.folder);
+        if file == self.lock().file {
+            return Ok(None);
+        }
+        let head = seen_in(&self.folder)?;
+        Ok(Some(Others { head, file }))
+    }
+
+    /// What another process has written is in the log too.
+    pub(super) fn agree(&self, others: Others) {
+        let mut state = self.lock();
+        (state.written, state.file) = (others.head, others.file);
+        let is_newer = |head: &Head| state.newest.is_none_or(|newest| newest.seq < head.seq);
+        if let Some(head) = others.head.filter(is_newer) {
+            state.newest = Some(head);
+        }
+    }
+
+    /// What another process has seen is not in the log, which ends here: it is what counts from now on, and stays in the file.
+    pub(super) fn disagree(&self, others: Others, found: u64) {
+        let mut state = self.lock();
+        (state.newest, state.written, state.file) = (others.head, others.head, others.file);
+        drop(state);
+        self.is_older(found);
+    }
+
     /// Accepts an end, whatever was seen before.
     pub(super) fn accept(&self, head: Head) -> Result<(), Error> {
+        let _alone = alone(&self.folder);
         accept_in(&self.folder, head)?;
         *self.lock() = State {
             newest: Some(head),
             written: Some(head),
+            file: FileId::of(&self.folder),
             older: None,
         };
         Ok(())
     }
 
-    /// Writes the file if there is something new. A signer whose folder is full goes on.
+    /// Writes the file if there is something new, and no other process has written it since it was read. A signer whose folder is
+    /// full goes on.
     pub(super) fn write(&self) {
         self.write_what(|state| state.unwritten().filter(|_| state.older.is_none()));
     }
@@ -186,8 +229,15 @@ impl Seen {
         let Some(head) = what(&self.lock()) else {
             return;
         };
+        let _alone = alone(&self.folder);
+        if self.is_behind_file() {
+            return;
+        }
         match accept_in(&self.folder, head) {
-            Ok(()) => self.lock().written = Some(head),
+            Ok(()) => {
+                let mut state = self.lock();
+                (state.written, state.file) = (Some(head), FileId::of(&self.folder));
+            }
             Err(error) => {
                 tracing::warn!(target: LOG, %error, "how far the audit log is cannot be kept in the data folder");
             }
@@ -204,6 +254,37 @@ impl State {
     fn unwritten(&self) -> Option<Head> {
         self.newest.filter(|head| self.written != Some(*head))
     }
+}
+
+/// The end that another process has written.
+pub(super) struct Others {
+    pub(super) head: Option<Head>,
+    file: Option<FileId>,
+}
+
+/// Tells one file from another that was put in its place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct FileId {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl FileId {
+    /// None if there is no file that could be looked at.
+    fn of(folder: &Path) -> Option<Self> {
+        let found = folder.join(FILE).symlink_metadata().ok()?;
+        Some(Self {
+            inode: found.ino(),
+            changed: (found.mtime(), found.mtime_nsec()),
+        })
+    }
+}
+
+/// As long as the result lives, no other process writes; on a file system without locks others do.
+fn alone(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// The target of its lines in the log: filters that name the signer hold for its database as well.
@@ -266,5 +347,40 @@ mod tests {
             let error = Seen::open(folder.path()).unwrap_err();
             assert!(matches!(error, Error::Corrupt { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn what_another_process_has_written_is_not_overwritten_before_it_was_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Seen::open(folder.path()).unwrap();
+        seen.follow(head(7));
+        seen.write();
+        accept_in(folder.path(), head(9)).unwrap();
+        seen.follow(head(8));
+        seen.write();
+        assert_eq!(seen_in(folder.path()).unwrap(), Some(head(9)));
+        let others = seen.others().unwrap().unwrap();
+        assert_eq!(others.head, Some(head(9)));
+        seen.agree(others);
+        seen.write();
+        assert_eq!(seen_in(folder.path()).unwrap(), Some(head(9)));
+        seen.follow(head(10));
+        seen.write();
+        assert_eq!(seen_in(folder.path()).unwrap(), Some(head(10)));
+        accept_in(folder.path(), head(11)).unwrap();
+        seen.disagree(seen.others().unwrap().unwrap(), 12);
+        seen.write();
+        let error = seen.check().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::OlderThanSeen {
+                    known: 11,
+                    found: 12
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(seen_in(folder.path()).unwrap(), Some(head(11)));
     }
 }

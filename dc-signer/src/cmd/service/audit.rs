@@ -271,7 +271,12 @@ async fn looked_through(store: &Store, beside: Beside) -> Result<Findings, Error
     };
     let found = store.find_mismatches_beside(beside, &walked).await;
     bar.finish_and_clear();
-    Ok(found?)
+    let mut found = found?;
+    // What signers on this machine have seen of the log is in a file of theirs.
+    if let Err(error) = store.is_newest().await {
+        found.add(error);
+    }
+    Ok(found)
 }
 
 const HELP: &str = "\
@@ -286,7 +291,7 @@ Example:
   openssl genpkey -algorithm ed25519 -out audit.pem
   dc-signer audit checkpoint --config config.toml --key audit.pem --name signer.example.com/audit --append checkpoints
   dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY
+  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY --archives /mnt/archive/audit-*.ndjson
   dc-signer audit export --config config.toml --out audit.ndjson
   dc-signer audit verify --export audit.ndjson --checkpoints checkpoints --log-key KEY
   dc-signer audit list --config config.toml --action change-operator --since 30d";
-  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY --archives /mnt/archive/audit-*.ndjson

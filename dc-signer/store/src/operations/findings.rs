@@ -42,6 +42,18 @@ impl Findings {
     /// The most that are kept.
     pub const MOST: usize = 1000;
 
+    /// Adds what was found beside the log.
+    pub fn add(&mut self, error: Error) {
+        self.count += 1;
+        if self.first.len() < Self::MOST {
+            self.first.push(Finding {
+                place: error.place(),
+                error,
+                acknowledged: None,
+            });
+        }
+    }
+
     /// How many are neither acknowledged nor left out.
     #[must_use]
     pub fn open(&self) -> u64 {
@@ -158,6 +170,10 @@ impl Error {
             Self::Cut { size, found } => Place::new("log-cut").at(*found).values(
                 format!("{size} records or more"),
                 format!("{found} records"),
+            ),
+            Self::OlderThanSeen { known, found } => Place::new("not-as-seen").at(*known).values(
+                format!("record {known}, as this machine has seen it"),
+                format!("another one, or none: the log ends with record {found}"),
             ),
             Self::Rewritten { after, size } => Place::new("log-rewritten")
                 .at(after.saturating_add(1))

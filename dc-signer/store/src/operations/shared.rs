@@ -44,6 +44,10 @@ impl Shared {
             return Work::begin(&self.database, &self.node).await;
         };
         seen.check()?;
+        if seen.is_behind_file() {
+            // Another process has seen more, which the log must have too.
+            self.compare_with(seen).await?;
+        }
         let known = seen.newest();
         let mut work = Work::begin(&self.database, &self.node).await?;
         match goes_on(&mut work, known).await {
@@ -82,8 +86,18 @@ impl Shared {
         seen.look_again()?;
         // Before the end is read, which may only be a later one.
         let known = seen.newest();
+        let others = seen.others()?;
         let mut session = self.database.read().await?;
         let end = audit::end(&mut session).await?;
+        if let Some(others) = others {
+            match others.head {
+                Some(head) if !audit::has(&mut session, &head).await? => {
+                    seen.disagree(others, end.seq);
+                    return seen.check();
+                }
+                _ => seen.agree(others),
+            }
+        }
         match known {
             Some(known) if !audit::has(&mut session, &known).await? => {
                 seen.is_older(end.seq);
@@ -116,9 +130,12 @@ impl Shared {
         })
     }
 
-    /// Keeps how far the log is.
+    /// Keeps how far the log is, once what another process has written is in it too.
     pub(super) async fn keep_seen(&self) {
         if let Some(seen) = self.seen.clone() {
+            if seen.is_behind_file() && self.compare_with(&seen).await.is_err() {
+                return;
+            }
             // It fails only if it panicked, and then it is not kept.
             let _ = tokio::task::spawn_blocking(move || seen.write()).await;
         }

@@ -9,6 +9,7 @@ use crate::registry::{Action, Manufactured, Purpose, Replacement, Role, SharedSe
 mod archives;
 mod forge;
 mod lives;
+mod seen;
 
 on_both! {
     a_mismatch_that_somebody_knows_of_is_shown_and_does_not_fail,
