@@ -4,6 +4,7 @@
 //! No checkpoint is ever signed of a smaller tree than one before, or of one that does not begin with it: the tree that was
 //! signed last is in a file of this machine, and the log has to go on from it.
 
+mod at_once;
 mod error;
 mod look;
 mod places;
@@ -28,6 +29,7 @@ use crate::config::{CheckpointKey, Config};
 use crate::keyd::LogKey;
 use crate::server::telemetry::Metrics;
 
+pub use at_once::{AtOnce, at_once};
 pub use error::Error;
 pub use look::{ask, look};
 use places::Places;

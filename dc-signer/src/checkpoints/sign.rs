@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 use super::{Checkpoints, Error};
 
 impl Checkpoints {
-    /// Signs if a record waits for long enough, or enough records do.
+    /// Signs if a record waits for long enough, or enough records do, or somebody has acted without a credential.
     pub(super) async fn sign_if_due(&mut self, now: UnixTime) -> Result<(), Error> {
         let end = self.store.audit_head().await?;
         let size = self.state.tree().head().seq;
@@ -21,6 +21,10 @@ impl Checkpoints {
         let since = now.as_secs().abs_diff(self.state.at());
         // A clock that was set back keeps nothing waiting.
         let mut is_due = new > 0 && (since >= self.every.as_secs() || new >= self.records);
+        if new > 0 && !is_due {
+            // Whoever acts without a credential has the database, and could take the record out before the next checkpoint.
+            is_due = self.store.last_break_glass().await? > self.state.signed_size();
+        }
         if let Some((_, next)) = self.others {
             // Whoever has the turn is not asked for it all the time; a clock that was set back changes nothing.
             let left = next.as_secs().saturating_sub(now.as_secs());

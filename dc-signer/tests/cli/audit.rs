@@ -277,6 +277,37 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     assert!(again.contains("nothing to archive"), "{again}");
 }
 
+#[test]
+fn an_act_without_a_credential_has_a_checkpoint_before_the_command_ends() {
+    let signer = old_log();
+    let config = signer.read("config.toml")
+        + "[checkpoints]\nname = 'log'\nkey = 'audit.pem'\n[[checkpoint_places]]\nfile = 'outside'\n";
+    signer.write("config.toml", config);
+    let act = [
+        "operators",
+        "add",
+        "alice",
+        "--role",
+        "admin",
+        "--save-token",
+        "alice",
+    ];
+    let act = [
+        &act[..],
+        &["--as-root-because", "a test", "--config", "config.toml"],
+    ]
+    .concat();
+    let done = signer.run(&act);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("a checkpoint of "), "{done:?}");
+    let outside = signer.read("outside");
+    let size: u64 = outside.lines().nth(1).unwrap().parse().unwrap();
+    let listed = ["audit", "list", "--json", "--config", "config.toml"];
+    let listed = signer.run(&listed).succeeded();
+    let last: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    assert_eq!(last["seq"], size);
+}
+
 /// Does what only somebody with the database could do.
 fn tamper(signer: &Signer, sql: &'static str) {
     use sqlx::{Connection, Executor};

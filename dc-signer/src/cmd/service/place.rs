@@ -9,6 +9,7 @@ use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
 use dc_signer::authority::claim::Caller;
 use dc_signer::authority::database;
+use dc_signer::checkpoints::{self, AtOnce};
 use dc_signer::config::Config;
 use dc_store::owner::{self, Account};
 use dc_store::registry::{Device, Error as Registry, Reason, Role};
@@ -197,6 +198,7 @@ impl Acting {
                 work(&Open { store, authority }, &config, &Actor(caller)).await
             };
             let done = done.await;
+            self.bear_witness(&config, &store).await;
             store.close().await;
             done
         })
@@ -217,8 +219,28 @@ impl Acting {
                 work(&config, &store, &Actor(caller)).await
             };
             let done = done.await;
+            self.bear_witness(&config, &store).await;
             store.close().await;
             done
         })
+    }
+
+    /// What somebody does without a credential has a checkpoint before the command ends, if that can be.
+    async fn bear_witness(&self, config: &Config, store: &Arc<Store>) {
+        if !self.credential.is_none() {
+            return;
+        }
+        let said = match checkpoints::at_once(config, store).await {
+            Ok(None) => return,
+            Ok(Some(AtOnce { wanted, signed })) if signed >= wanted => {
+                eprintln!("note: a checkpoint of {signed} records has it");
+                return;
+            }
+            Ok(Some(AtOnce { signed, .. })) => format!("the last one is of {signed} records"),
+            Err(error) => error.to_string(),
+        };
+        eprintln!(
+            "warning: no checkpoint has the record of it: {said}; until one has, whoever has the database can take it out unnoticed"
+        );
     }
 }

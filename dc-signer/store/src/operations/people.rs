@@ -52,7 +52,18 @@ impl Store {
         .await
     }
 
-    /// The devices that an actor has retired today and yesterday, by the days of UTC.
+    /// The last record of an act without an operator's credential; 0 if there is none.
+    pub async fn last_break_glass(&self) -> Result<u64, Error> {
+        self.read("last_break_glass", async |session| {
+            let sql = "SELECT COALESCE(MAX(seq), 0) AS seq FROM audit WHERE action = 'break-glass'";
+            let row = session.fetch_one(sql, Vec::new()).await?;
+            row.map_or(Ok(0), |row| row.number("seq"))
+        })
+        .await
+    }
+
+    /// The devices that an actor has retired today and yesterday, by the days of UTC and the audit log: whoever has the database could
+    /// change a count before the next one.
     pub async fn retired_lately(&self, actor: &str, now: UnixTime) -> Result<u64, Error> {
         self.read("retired_lately", async |session| {
             let sql = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS devices FROM retired \
