@@ -278,6 +278,7 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
     for index in [
         "audit_approvals",
         "audit_break_glass",
+        "audit_retired",
         "operators_previous_key",
         "operators_previous_token",
     ] {
