@@ -21,6 +21,17 @@ impl From<authority::Error> for ApiError {
                 "nothing can be stored now, and nothing was: send the same request again later",
             );
         }
+        if matches!(
+            error,
+            authority::Error::Store(dc_store::Error::ListNumber { .. })
+        ) {
+            // What is wrong with the database is for whoever runs it.
+            tracing::error!(%error, "no list of withdrawn names is signed");
+            return Self::new(
+                kind,
+                "the zone's list of withdrawn names is not signed now: the service's log says why",
+            );
+        }
         if matches!(error, authority::Error::Pki(PkiError::Sign { .. })) {
             // Where the key is is nobody's business either.
             tracing::warn!(%error, "nothing could be signed");

@@ -108,6 +108,19 @@ pub enum Error {
         /// The last record of its audit log that was seen.
         known: u64,
     },
+    /// The number of a list of withdrawn names is none that the audit log can have made.
+    #[error(
+        "the list of withdrawn names of {zone} has {}, and the records of the audit log make none above {most}: somebody changed the database by hand, and nothing is signed that clients would hold on to; do what docs/runbook.md says under 'Audit mismatch'",
+        list_number(*found)
+    )]
+    ListNumber {
+        /// The zone.
+        zone: String,
+        /// The number; none if it is no number.
+        found: Option<u64>,
+        /// The highest that there can be.
+        most: u64,
+    },
     /// Nothing like this is wrong with the database.
     #[error(
         "no mismatch has this digest: use one that 'dc-signer audit verify' prints; what is wrong with the log itself cannot be acknowledged"
@@ -273,6 +286,13 @@ fn no_older_copy(empty: bool) -> &'static str {
             "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'"
         }
         false => "the database is no older copy: there is nothing to accept",
+    }
+}
+
+fn list_number(found: Option<u64>) -> String {
+    match found {
+        Some(found) => format!("the number {found}"),
+        None => "a number that is none".to_owned(),
     }
 }
 

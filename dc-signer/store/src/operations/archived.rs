@@ -31,6 +31,7 @@ pub(super) async fn without_files(
 ) -> Result<Head, Error> {
     let mut head = Head::EMPTY;
     for archive in archives::all(session).await? {
+        walk.derived.is_partial();
         let mut kept = KeptWalk::new(&archive);
         loop {
             let records = kept.next(session).await?;

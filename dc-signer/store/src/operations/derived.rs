@@ -11,12 +11,13 @@ use crate::registry::{Action, Archive, Certain, Mismatch, Operator, Record, Sha2
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
+use super::derived_lost::LostNames;
 use super::derived_people::People;
 use super::derived_secrets::{Secrets, last};
 use super::derived_slots::Slots;
 use super::findings::Found;
 use super::issues::{self, WEEK};
-use super::{derived_issues, derived_lives, derived_names, operators, zones};
+use super::{derived_issues, derived_lives, derived_names, operators, withdrawn, zones};
 
 /// The memory of a walk through the log: as large as there are operators, zones and weeks.
 pub(super) struct Derived {
@@ -30,9 +31,14 @@ pub(super) struct Derived {
     people: People,
     /// By its record, what it has to say of a part that is archived, and the part.
     archives: BTreeMap<u64, (Sha256, u64, u64)>,
-    /// By week that is kept, how many credentials were issued.
     /// Records of parts that are not there.
     tidied: Vec<u64>,
+    lost: LostNames,
+    /// By zone, how often records can have changed its list of withdrawn names.
+    lists: BTreeMap<String, u64>,
+    /// Set if issuances are in archives that were not given.
+    is_partial: bool,
+    /// By week that is kept, how many credentials were issued.
     issued: BTreeMap<u64, u64>,
 }
 
@@ -51,8 +57,11 @@ impl Derived {
             slots: Slots::default(),
             people: People::new(past.replayed),
             archives: BTreeMap::new(),
-            issued: weeks.into_iter().map(|week| (week, 0)).collect(),
             tidied: Vec::new(),
+            lost: LostNames::load(session, past.replayed).await?,
+            lists: BTreeMap::new(),
+            is_partial: false,
+            issued: weeks.into_iter().map(|week| (week, 0)).collect(),
         })
     }
 
@@ -71,6 +80,7 @@ impl Derived {
             self.slots.follow(record);
             self.slots.check_end(record, found);
             self.people.follow(record);
+            self.lost.follow(record);
             self.note(record);
             if let (Action::Issue | Action::IssueClient, Some(name)) = (entry.action, &entry.name) {
                 match self.count(record) {
@@ -99,6 +109,9 @@ impl Derived {
     /// Remembers a record about an operator, a zone or an archive.
     fn note(&mut self, record: &Record) {
         let (seq, entry) = (record.seq, &record.entry);
+        if let Some(zone) = &entry.zone {
+            *self.lists.entry(zone.clone()).or_default() += list_changes(entry.action);
+        }
         match (entry.action, &entry.name, &entry.zone) {
             (
                 Action::ChangeOperator
@@ -163,17 +176,28 @@ impl Derived {
         self.archives.insert(archive.record, said);
     }
 
+    /// Issuances are in archives that were not given.
+    pub(super) fn is_partial(&mut self) {
+        self.is_partial = true;
+    }
+
     /// Compares what is in the database with what the log says.
     pub(super) async fn check(self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
         for (_, first, last) in self.archives.values() {
             let (first, last) = (*first, *last);
             found.add(Mismatch::Archive { first, last });
         }
+        // With a newer log came records of parts that were archived there.
+        for seq in self.tidied.iter().filter(|seq| **seq > self.past.replayed) {
+            let (what, name, seq) = ("archive", seq.to_string(), *seq);
+            found.add(Mismatch::Removed { what, name, seq });
+        }
         let changes = derived_devices::check(session, self.past, found).await?;
         self.check_operators(session, found).await?;
         self.check_zones(session, &changes, found).await?;
         self.check_counts(session, found).await?;
         let replayed = self.past.replayed;
+        self.lost.check(self.is_partial, found);
         self.secrets.check(session, replayed, found).await?;
         self.slots.check(session, replayed, found).await?;
         self.people.check(session, found).await
@@ -182,11 +206,6 @@ impl Derived {
     async fn check_operators(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
         let mut there = BTreeSet::new();
         for operator in operators::all(session).await? {
-        // With a newer log came records of parts that were archived there.
-        for seq in self.tidied.iter().filter(|seq| **seq > self.past.replayed) {
-            let (what, name, seq) = ("archive", seq.to_string(), *seq);
-            found.add(Mismatch::Removed { what, name, seq });
-        }
             let name = operator.name.to_string();
             match self.operators.get(&name) {
                 None => found.add(no_record("the operator", name.clone())),
@@ -236,14 +255,19 @@ impl Derived {
         // Of changes that came with a newer log some were none here.
         let least = changes.get(&name).copied();
         let least = least.filter(|_| self.past.replayed == 0).unwrap_or(0);
-        if zone.withdrawn_sequence < least {
+        let most = self.lists.get(&name).copied().unwrap_or(0);
+        let number = zone.withdrawn_sequence;
+        if !(least..=most).contains(&number) {
             found.add(Mismatch::Changed {
                 table: "zones",
                 row: name.clone(),
                 column: "withdrawn_sequence",
                 seq,
-                expected: format!("{least} or more"),
-                found: zone.withdrawn_sequence.to_string(),
+                expected: format!("{least} or more, and {most} at most"),
+                found: match number {
+                    withdrawn::NONE => "no number".to_owned(),
+                    number => number.to_string(),
+                },
             });
         }
         if seq > self.past.replayed && is_other {
@@ -323,6 +347,17 @@ enum Kept {
     No,
     /// The table of its week should be there and is not.
     Removed,
+}
+
+/// How often a list of withdrawn names can have changed because of one record, at most: also when another box gets its first
+/// credential after it, and when the device is one that a restored backup has lost.
+const fn list_changes(action: Action) -> u64 {
+    match action {
+        Action::Suspend | Action::Retire => 1,
+        Action::Add | Action::NewName | Action::Resume => 2,
+        Action::Replace => 3,
+        _ => 0,
+    }
 }
 
 fn no_record(what: &'static str, name: String) -> Error {

@@ -20,6 +20,7 @@ mod derived;
 mod derived_devices;
 mod derived_issues;
 mod derived_lives;
+mod derived_lost;
 mod derived_names;
 mod derived_part;
 mod derived_people;
@@ -55,9 +56,9 @@ mod work;
 mod zones;
 
 pub use archives::KeptHash;
+pub use audit::Beside;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
-pub use audit::Beside;
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;

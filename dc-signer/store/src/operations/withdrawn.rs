@@ -125,11 +125,35 @@ pub(super) async fn list(
 }
 
 async fn sequence(session: &mut Session, zone: &ZoneName) -> Result<u64, Error> {
-    let sql = "SELECT withdrawn_sequence FROM zones WHERE zone = $1";
+    let sql = "SELECT withdrawn_sequence, (SELECT seq FROM audit_head WHERE one = 1) AS records \
+               FROM zones WHERE zone = $1";
     let row = session.fetch_one(sql, vec![zone.to_string().as_str().into()]);
     let row = row.await?.ok_or(registry::Error::UnknownZone)?;
-    row.number("withdrawn_sequence")
+    let (found, records) = (number(&row), row.number::<u64>("records")?);
+    // A client that has seen a number takes none that is lower, ever.
+    let most = most_changes(records);
+    match found <= most {
+        true => Ok(found),
+        false => Err(Error::ListNumber {
+            zone: zone.to_string(),
+            found: Some(found).filter(|found| *found != NONE),
+            most,
+        }),
+    }
 }
+
+/// The number of a list in a row of a zone; [`NONE`] if it is none, so that a zone whose list nobody can sign issues all the same.
+pub(super) fn number(row: &Row) -> u64 {
+    row.number("withdrawn_sequence").unwrap_or(NONE)
+}
+
+/// How often lists can have changed with so many records: each does at most two things to one.
+pub(super) const fn most_changes(records: u64) -> u64 {
+    records.saturating_mul(2).saturating_add(2)
+}
+
+/// No list has so high a number.
+pub(super) const NONE: u64 = u64::MAX;
 
 /// Page by page, along the index of what is withdrawn.
 async fn give_each(

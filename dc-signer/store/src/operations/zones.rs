@@ -177,7 +177,7 @@ fn managed(row: &Row) -> Result<Zone, Error> {
         roles: row.parse("roles")?,
         other_forms_until: row.maybe_time("other_forms_until")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
-        withdrawn_sequence: row.number("withdrawn_sequence")?,
+        withdrawn_sequence: withdrawn::number(row),
         delegations: Vec::new(),
     })
 }

@@ -8,6 +8,7 @@ use crate::registry::{Action, Manufactured, Purpose, Replacement, Role, SharedSe
 
 mod archives;
 mod forge;
+mod lists;
 mod lives;
 mod seen;
 
