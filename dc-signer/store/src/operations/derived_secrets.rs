@@ -33,6 +33,8 @@ pub(super) struct Secrets {
     ends: BTreeMap<Sha256, (u64, Option<UnixTime>)>,
     /// The last record by which secrets were taken out.
     taken_out: u64,
+    /// By purpose, the records of its new versions.
+    rotated: BTreeMap<String, Vec<u64>>,
 }
 
 struct Made {
@@ -59,6 +61,7 @@ impl Secrets {
                     since: entry.time,
                 };
                 self.made.insert(detail, made);
+                self.rotated.entry(purpose.clone()).or_default().push(seq);
             }
             Action::ExportSecrets => self.taken_out = seq,
             // Versions from before are sealed in their order.
@@ -87,6 +90,7 @@ impl Secrets {
                 found.add(Mismatch::SecretChanged { name, seq });
             }
         }
+        self.check_order(&newest, replayed, found);
         for secret in &all {
             self.check_version(secret, replayed, found);
         }
@@ -98,6 +102,27 @@ impl Secrets {
             found.add(Mismatch::Removed { what, name, seq });
         }
         Ok(())
+    }
+
+    /// Each new version has a higher number than the one before, so there are as many numbers as records say, or more: the last record
+    /// may not take back what others before it have made.
+    fn check_order(
+        &self,
+        newest: &BTreeMap<String, &SharedSecret>,
+        replayed: u64,
+        found: &mut Found,
+    ) {
+        let since = replayed.max(self.taken_out);
+        for (purpose, rotated) in &self.rotated {
+            let counted = rotated.iter().filter(|seq| **seq > since).count();
+            let version = newest.get(purpose).map(|secret| secret.version);
+            if let (Some(version), Some(seq)) = (version, rotated.last())
+                && is_behind(version, u64::try_from(counted).unwrap_or(u64::MAX))
+            {
+                let (name, seq) = (purpose.clone(), *seq);
+                found.add(Mismatch::SecretChanged { name, seq });
+            }
+        }
     }
 
     fn check_version(&mut self, secret: &SharedSecret, replayed: u64, found: &mut Found) {
@@ -134,7 +159,14 @@ impl Secrets {
     }
 }
 
+/// True if a version is not as new as so many records of new versions make it.
+fn is_behind(version: u32, rotated: u64) -> bool {
+    rotated > 0 && u64::from(version) <= rotated
+}
+
 /// A secret whose newest version is another one than the last record about it commits to, and the number of that record.
+///
+/// Or one that is older than there are records of new versions: a record behind those may say that it is used again.
 ///
 /// As [`Secrets::check`] does, for one who starts: by an index, whatever the length of the log.
 async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>, Error> {
@@ -142,17 +174,26 @@ async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>
     let all = shared_secrets::all(session).await?;
     for purpose in Purpose::ALL {
         let newest = all.iter().rev().find(|row| row.purpose == purpose);
-        let sql = "SELECT seq, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
+        let sql = "SELECT seq, action, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
                    AND action IN ('export-secrets', 'rotate-secret', 'seal-secrets') \
-                   ORDER BY seq DESC LIMIT 1";
-        let row = session
-            .fetch_one(sql, vec![purpose.as_str().into()])
-            .await?;
-        let (Some(newest), Some(row)) = (newest, row) else {
+                   ORDER BY seq DESC";
+        let rows = session.fetch(sql, vec![purpose.as_str().into()]).await?;
+        let (Some(newest), Some(row)) = (newest, rows.first()) else {
             continue;
         };
         let (seq, detail): (u64, _) = (row.number("seq")?, row.maybe_hash("detail_sha256")?);
-        if seq > replayed && detail.is_some_and(|detail| detail != newest.commitment()) {
+        let is_other = seq > replayed && detail.is_some_and(|detail| detail != newest.commitment());
+        let mut rotated = 0;
+        for row in &rows {
+            match row.parse("action")? {
+                _ if row.number::<u64>("seq")? <= replayed => break,
+                // What was taken out left its older versions behind.
+                Action::ExportSecrets => break,
+                Action::RotateSecret => rotated += 1,
+                _ => {}
+            }
+        }
+        if is_other || is_behind(newest.version, rotated) {
             return Ok(Some((newest.clone(), seq)));
         }
     }

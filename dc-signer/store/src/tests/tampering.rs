@@ -10,6 +10,7 @@ mod archives;
 mod forge;
 mod lists;
 mod lives;
+mod odd;
 mod seen;
 
 on_both! {
