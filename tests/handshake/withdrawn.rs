@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use dc_core::{Form, NameHash, NewList};
+use dc_core::Form;
 use dc_rustls::client::{Config, NamePolicy};
 use dc_rustls::server::Acceptor;
-use dc_rustls::{Error, ListError, ListKey, ListPolicy, ListStanding, Refusal, Withdrawals};
+use dc_rustls::{Error, ListError, ListPolicy, ListStanding, Refusal, Withdrawals};
+use dc_tests::lister::Lister;
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
-use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData, SigningKey};
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, HandshakeKind};
 
@@ -21,47 +21,6 @@ use crate::rogue::NAME;
 use crate::setup::{ALL, Clock, HOUR, acceptor, client_of, stock_server};
 
 const ZONE: &str = "cpe.example.com";
-
-/// A signer's key for lists.
-struct Lister(KeyPair);
-
-impl Lister {
-    fn new() -> Self {
-        Self(KeyPair::generate_for(&PKCS_ED25519).unwrap())
-    }
-
-    fn key(&self) -> ListKey {
-        ListKey(self.0.der_bytes().try_into().unwrap())
-    }
-
-    /// The list of that number, which lives for an hour from now.
-    fn list(&self, zone: &str, sequence: u64, names: &[&str], now: u64) -> Vec<u8> {
-        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let list = NewList {
-            zone: zone.try_into().unwrap(),
-            sequence,
-            issued: at(now),
-            expires: at(now + HOUR.as_secs()),
-            next_keys: &[],
-        };
-        let list = list.encode(names.iter().map(|name| hash(name)).collect());
-        let list = list.unwrap();
-        let signature = self.0.sign(list.as_bytes()).unwrap();
-        let signature = (self.key(), signature.try_into().unwrap());
-        list.into_signed(&[signature]).unwrap()
-    }
-}
-
-fn hash(name: &str) -> NameHash {
-    let suites = provider().cipher_suites.clone();
-    let mut suites = suites.iter().filter_map(|suite| suite.tls13());
-    let sha256 = |bytes: &[u8]| {
-        let suite = suites.find(|suite| suite.common.hash_provider.output_len() == 32);
-        let hash = suite.unwrap().common.hash_provider.hash(bytes);
-        hash.as_ref().try_into().unwrap()
-    };
-    NameHash::new(&name.try_into().unwrap(), sha256)
-}
 
 fn lists(lister: &Lister, policy: ListPolicy) -> Arc<Withdrawals> {
     let lists = Withdrawals::new(&provider()).unwrap();

@@ -22,6 +22,7 @@ mod quic;
 mod resolver;
 mod upstream;
 mod web;
+mod withdrawn;
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,7 @@ use crate::listen::{Door, acceptor, bind};
 use crate::resolver::Resolver;
 use crate::upstream::Upstream;
 use crate::web::Web;
+use crate::withdrawn::ListFile;
 
 #[derive(Parser)]
 #[command(
@@ -62,6 +64,13 @@ struct Args {
         default_value = "/var/lib/dc-agent/status.json"
     )]
     status: PathBuf,
+    /// List of withdrawn names that the agent keeps, for clients in the network.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/dc-identity/withdrawn-names"
+    )]
+    withdrawn: PathBuf,
     /// Where to listen for the page and DNS over HTTPS; port 0 picks a free one.
     #[arg(long, value_name = "ADDR", default_value = "[::]:443")]
     https: String,
@@ -188,6 +197,7 @@ async fn serve(args: &Args) -> Result<(), Failure> {
         resolver: Arc::clone(&resolver),
         clients: clients.clone(),
         status: args.status.clone(),
+        list: ListFile::new(&args.withdrawn),
     };
     let door = |tcp: TcpListener, acceptor: Acceptor, service| Door {
         tcp,

@@ -29,6 +29,7 @@ use crate::identity::seconds;
 use crate::listen::Greeted;
 use crate::page::{Dns, View, page};
 use crate::resolver::Resolver;
+use crate::withdrawn::{self, ListFile};
 
 /// The state of the handlers.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct Web {
     pub(crate) clients: Clients,
     /// The agent's status file.
     pub(crate) status: PathBuf,
+    pub(crate) list: ListFile,
 }
 
 /// The connection that a request came over.
@@ -54,6 +56,7 @@ pub(crate) fn app(web: Arc<Web>) -> Router {
     Router::new()
         .route("/", get(status))
         .route("/dns-query", dns)
+        .route("/v1/withdrawn/{zone}/compact", get(withdrawn::get))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
         .layer(from_fn(protect))
@@ -217,6 +220,7 @@ mod tests {
             resolver: Arc::new(resolver),
             clients: clients.clone(),
             status: PathBuf::from("nowhere"),
+            list: ListFile::new(Path::new("nowhere")),
         }));
         let (ours, theirs) = duplex(1 << 16);
         let served = tokio::spawn(async move {

@@ -2,17 +2,20 @@
 //!
 //! `sample.toml` beside this file documents every key; a test loads it.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dc_core::ListKey;
 use rustls::RootCertStore;
 use serde::Deserialize;
 
 use super::config_error::ConfigError;
 use super::group;
 use super::hook::Hook;
+use super::withdrawn::WithdrawnList;
 use crate::error::Error;
 use dc_pki::files;
 use dc_pki::time::parse_span;
@@ -46,6 +49,8 @@ pub struct Config {
     pub hook: Option<Hook>,
     /// Where to connect after each renewal, to see whether the new credential is served.
     pub self_check: Option<SocketAddr>,
+    /// The list of withdrawn names, for the clients in the device's network; `None` if nobody wants it.
+    pub withdrawn: Option<WithdrawnList>,
     /// Over how long to spread what is due when the device starts.
     pub start_delay: Duration,
     /// How long a request may take, from the name's lookup to the answer's last byte.
@@ -101,6 +106,7 @@ struct File {
     manufacturer: Option<Manufacturer>,
     client: Option<ClientTable>,
     hook: Option<HookTable>,
+    withdrawn: Option<ListTable>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +148,43 @@ impl Manufacturer {
 struct HookTable {
     command: Vec<String>,
     timeout: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListTable {
+    keys: Vec<String>,
+    file: Option<PathBuf>,
+    every: Option<String>,
+}
+
+impl ListTable {
+    fn load(self, base: &Path, identity: &Path) -> Result<WithdrawnList, ConfigError> {
+        let keys = self.keys.iter().map(|given| {
+            ListKey::try_from(given.as_str()).map_err(|_| ConfigError::ListKey {
+                given: given.clone(),
+            })
+        });
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err(ConfigError::NoListKey);
+        }
+        let every = match self.every {
+            None => LIST_EVERY,
+            Some(given) => match parse_span(&given) {
+                Some(time) if (LIST_OFTEN..=LIST_SELDOM).contains(&time) => time,
+                _ => return Err(ConfigError::ListEvery { given }),
+            },
+        };
+        let file = match self.file {
+            None => identity.join("withdrawn-names"),
+            Some(file) => base.join(file),
+        };
+        if file.file_name().and_then(OsStr::to_str).is_none() {
+            return Err(ConfigError::ListFile { given: file });
+        }
+        Ok(WithdrawnList { keys, file, every })
+    }
 }
 
 impl Config {
@@ -223,11 +266,13 @@ impl File {
             (Some(code), None) => Enrolment::Code(base.join(code)),
             (None, None) => Enrolment::Known,
         };
+        let identity = base.join(self.identity);
+        let list = self.withdrawn.map(|list| list.load(base, &identity));
         Ok(Config {
             signer: self.signer,
             signer_roots: read_roots(&base.join(self.signer_roots))?.into(),
             roots: read_roots(&base.join(self.roots))?.into(),
-            identity: base.join(self.identity),
+            identity,
             state: base.join(self.state),
             enrolment,
             enrolment_key_lifetime: rotates.transpose().map_err(|wrong| bad(path, 0, wrong))?,
@@ -235,6 +280,7 @@ impl File {
             client: client.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             hook,
             self_check: checks.transpose().map_err(|wrong| bad(path, 0, wrong))?,
+            withdrawn: list.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             start_delay,
             timeout,
         })
@@ -279,6 +325,11 @@ const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Each rotation is a change at the signer, and in its audit log.
 const SHORTEST_KEY_LIFETIME: Duration = Duration::from_secs(86_400);
 const LONGEST: Duration = Duration::from_secs(3600);
+const LIST_EVERY: Duration = Duration::from_secs(3600);
+/// The signer lets caches keep a list for so long.
+const LIST_OFTEN: Duration = Duration::from_secs(300);
+/// Half a list's life, so that one failure costs nobody the list.
+const LIST_SELDOM: Duration = Duration::from_secs(12 * 3600);
 
 #[cfg(test)]
 mod tests {
@@ -323,6 +374,7 @@ mod tests {
             manufacturer,
             client,
             hook,
+            withdrawn,
         } = parse(everything().as_bytes())
             .map_err(|(line, wrong)| format!("{line}: {wrong}"))
             .unwrap();
@@ -339,6 +391,8 @@ mod tests {
         assert!(key.is_some() && sign_command.is_some());
         assert!(client.unwrap().key_group.is_some());
         assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
+        let list = withdrawn.unwrap().load(Path::new("/etc"), Path::new("/i"));
+        assert_eq!(list.unwrap().every, LIST_EVERY);
     }
 
     #[test]
@@ -375,6 +429,12 @@ mod tests {
             ("[client]\nkey = 'k'", "key_group"),
             ("enrolment_key_lifetime = '1h'", "a day at least"),
             ("self_check = 'localhost'", SELF_CHECK),
+            ("[withdrawn]\nkeys = []", "GET /v1/withdrawn/"),
+            ("[withdrawn]\nkeys = ['k']", "base64"),
+            (
+                "[withdrawn]\nkeys = ['AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=']\nevery = '1s'",
+                "5 min",
+            ),
             ("[manufacturer]\nchain = 'c'", "sign_command"),
             (
                 "[manufacturer]\nchain = 'c'\nsign_command = []",

@@ -1,5 +1,7 @@
 //! The mistakes that a configuration can have.
 
+use std::path::PathBuf;
+
 /// A mistake in a configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,6 +16,28 @@ pub enum ConfigError {
         "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
     )]
     KeyLifetime {
+        /// The value that stands there.
+        given: String,
+    },
+    /// A list is to be fetched too often or too seldom.
+    #[error(
+        "withdrawn.every is {given:?}: it has to be a time from 5 min to 12 h, such as \"1h\": the signer makes no newer list more often, and a list lives for a day"
+    )]
+    ListEvery {
+        /// The value that stands there.
+        given: String,
+    },
+    /// A list is to be written to what has no name.
+    #[error("withdrawn.file is {}: it has to be the path of a file", .given.display())]
+    ListFile {
+        /// The value that stands there.
+        given: PathBuf,
+    },
+    /// It is no key of lists.
+    #[error(
+        "withdrawn.keys has {given:?}: it has to be a key of 32 bytes in base64, as GET /v1/withdrawn/ZONE at the signer shows it as \"key\""
+    )]
+    ListKey {
         /// The value that stands there.
         given: String,
     },
@@ -32,6 +56,11 @@ pub enum ConfigError {
         "self_check needs a build with the feature 'self-check'; remove it, or build with '--features self-check'"
     )]
     NoSelfCheck,
+    /// Nobody could sign a list.
+    #[error(
+        "withdrawn.keys is empty: give the key that the signer signs lists with, \"key\" of GET /v1/withdrawn/ZONE there"
+    )]
+    NoListKey,
     /// There is no such group of users.
     #[error(
         "key_group is {given:?}, which is no group in /etc/group, and no number of one: make it, or give another one"

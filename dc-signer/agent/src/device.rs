@@ -134,6 +134,7 @@ impl Agent {
         }
         self.announce_clock();
         self.after_renewal(stop);
+        self.fetch_withdrawn();
         self.save();
         self.tried_with = self.way_in();
         self.until_next()
@@ -347,7 +348,11 @@ impl Agent {
         let now = self.reading().now;
         let after_renewal = self.after_renewal_at().saturating_sub(now);
         let next = [self.due_in(), self.poll_in(), after_renewal];
-        let next = next.into_iter().chain(self.asks_in()).min();
+        let now_and_then = [self.asks_in(), self.withdrawn_in()];
+        let next = next
+            .into_iter()
+            .chain(now_and_then.into_iter().flatten())
+            .min();
         Duration::from_secs(next.unwrap_or_default()).clamp(SHORTEST_NAP, LONGEST_NAP)
     }
 }

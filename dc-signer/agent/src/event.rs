@@ -50,6 +50,16 @@ pub enum Event {
     },
     /// The signer knows the device by another enrolment key from now on.
     KeySwitched,
+    /// The list of withdrawn names cannot be fetched or is not used; the one before it stays.
+    ListFailed {
+        /// The cause.
+        why: String,
+    },
+    /// There is another list of withdrawn names.
+    ListFetched {
+        /// How many names it has.
+        names: usize,
+    },
     /// Clients do not get the current generation from the device's server. The renewal stands.
     #[cfg(feature = "self-check")]
     NotServed {
@@ -118,6 +128,7 @@ impl Event {
             }
             Self::Code { .. }
             | Self::HookFailed { .. }
+            | Self::ListFailed { .. }
             | Self::NoClient { .. }
             | Self::NotMended { .. }
             | Self::Recovered { .. }
@@ -128,9 +139,11 @@ impl Event {
             Self::NotServed { .. } => true,
             #[cfg(feature = "self-check")]
             Self::Served { .. } => false,
-            Self::HookRan | Self::Installed { .. } | Self::KeySwitched | Self::Pulled { .. } => {
-                false
-            }
+            Self::HookRan
+            | Self::Installed { .. }
+            | Self::KeySwitched
+            | Self::ListFetched { .. }
+            | Self::Pulled { .. } => false,
         }
     }
 }
@@ -157,6 +170,13 @@ impl fmt::Display for Event {
                 Moment::at(*expires),
                 Moment::at(*renew_at)
             ),
+            Self::ListFailed { why } => f.write_str(why),
+            Self::ListFetched { names } => {
+                write!(
+                    f,
+                    "the list of withdrawn names is another one: {names} names"
+                )
+            }
             Self::KeySwitched => f.write_str("the device has another enrolment key"),
             #[cfg(feature = "self-check")]
             Self::NotServed { error, next } => write!(f, "{error}; again at {}", Moment::at(*next)),

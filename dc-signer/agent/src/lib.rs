@@ -12,6 +12,7 @@ pub mod enrol;
 mod error;
 mod event;
 pub mod external;
+mod fetch;
 pub mod folder;
 pub mod generation;
 pub mod group;
@@ -32,6 +33,7 @@ pub mod status;
 mod stop;
 pub mod verify;
 mod whose;
+pub mod withdrawn;
 mod word;
 
 pub use clock::{Clock, SystemClock};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Told;
 use super::schedule::Wait;
+use super::withdrawn::ListState;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 
@@ -54,6 +55,8 @@ pub struct State {
     pub checked: Option<u64>,
     /// The next look at what is served, and what was wrong with the last one.
     pub self_check: Option<SelfCheck>,
+    /// The list of withdrawn names; none if it is not fetched.
+    pub withdrawn: Option<ListState>,
 }
 
 /// An activation code that is good for nothing.

@@ -87,6 +87,8 @@ pub struct Status {
     pub hook: Option<String>,
     /// The fault of what the device's server serves.
     pub served: Option<String>,
+    /// The fault of the list of withdrawn names; the device itself is as well without it.
+    pub withdrawn: Option<String>,
     /// The fault of the clock, or with the signer's.
     pub clock: Option<String>,
     /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
@@ -131,6 +133,10 @@ impl Status {
                 .self_check
                 .as_ref()
                 .and_then(|check| check.detail.clone()),
+            withdrawn: state
+                .withdrawn
+                .as_ref()
+                .and_then(|list| list.detail.clone()),
             clock: clock.or_else(|| state.signer_clock.clone()),
             enrolment_key: None,
             now: reading.now,
@@ -215,6 +221,7 @@ impl fmt::Display for Status {
         for (what, wrong) in [
             ("hook  ", &self.hook),
             ("server", &self.served),
+            ("list  ", &self.withdrawn),
             ("clock ", &self.clock),
         ] {
             if let Some(wrong) = wrong {

@@ -13,7 +13,7 @@ use crate::{connection, setup, vendor::Device};
 const DNS: &str = "application/dns-message";
 
 /// Sends one request, over a connection of its own.
-async fn send(
+pub(super) async fn send(
     router: &Router,
     root: &Path,
     device: &Device,
@@ -24,7 +24,7 @@ async fn send(
     connection::send(tls.await.unwrap(), request).await
 }
 
-fn get(device: &Device, path: &str) -> Request<Full<Bytes>> {
+pub(super) fn get(device: &Device, path: &str) -> Request<Full<Bytes>> {
     let url = format!("https://{}{path}", device.name);
     let request = Request::get(url).header("Host", &device.name);
     request.body(Full::default()).unwrap()

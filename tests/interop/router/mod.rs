@@ -8,6 +8,7 @@ mod page;
 mod quic;
 mod renewal;
 mod upstream;
+mod withdrawn;
 
 use std::{
     net::SocketAddr,
@@ -39,6 +40,7 @@ pub(crate) struct Options {
     upstream: SocketAddr,
     fallback: Option<(PathBuf, PathBuf)>,
     status: PathBuf,
+    withdrawn: PathBuf,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
             upstream: upstream.address,
             fallback: None,
             status: identity.join("there-is-no-agent"),
+            withdrawn: identity.join("there-is-no-list"),
         }
     }
 
@@ -66,11 +69,17 @@ impl Options {
         self
     }
 
+    pub(crate) fn withdrawn(mut self, list: &Path) -> Self {
+        self.withdrawn = list.into();
+        self
+    }
+
     /// Starts it, and waits until it serves an identity, if there is one.
     pub(crate) fn start(self) -> Router {
         let mut command = Command::new(ours::home_router());
         command.arg("--identity").arg(&self.identity);
         command.arg("--status").arg(&self.status);
+        command.arg("--withdrawn").arg(&self.withdrawn);
         command.args(["--https", "127.0.0.1:0", "--dot", "127.0.0.1:0"]);
         command.args(["--doq", "127.0.0.1:0", "--http3", "127.0.0.1:0"]);
         command.args(["--upstream", &self.upstream.to_string()]);

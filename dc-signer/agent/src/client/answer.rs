@@ -5,8 +5,8 @@ use std::fmt;
 use rustls::{CertificateError, Error as TlsError};
 use serde::de::DeserializeOwned;
 use ureq::Body;
-use ureq::http::Response;
-use ureq::http::header::{DATE, RETRY_AFTER};
+use ureq::http::header::{DATE, ETAG, RETRY_AFTER};
+use ureq::http::{HeaderMap, HeaderName, Response, StatusCode};
 
 use super::tls::{Word, has_ended};
 use crate::error::Error;
@@ -27,12 +27,56 @@ pub struct Answer<T> {
     pub result: Result<T, ClientError>,
 }
 
+/// A list of withdrawn names, as it came.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FoundList {
+    /// The one that was there already.
+    Same,
+    /// Another one.
+    New {
+        /// The list.
+        bytes: Vec<u8>,
+        /// Its entity tag, if the signer gave one.
+        etag: Option<String>,
+    },
+}
+
+impl Answer<FoundList> {
+    pub(super) fn read_list(signer: &str, response: Response<Body>, max_body: usize) -> Self {
+        let etag = response.headers().get(ETAG);
+        let etag = etag.and_then(|etag| Some(etag.to_str().ok()?.to_owned()));
+        let max_body = u64::try_from(max_body).unwrap_or(u64::MAX);
+        match response.status() {
+            StatusCode::NOT_MODIFIED => Self {
+                date: date(response.headers()),
+                word: None,
+                result: Ok(FoundList::Same),
+            },
+            _ => Self::parse(signer, response, max_body, |bytes| {
+                Ok(FoundList::New { bytes, etag })
+            }),
+        }
+    }
+}
+
 impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn read(signer: &str, response: Response<Body>, max_body: u64) -> Self {
+        Self::parse(signer, response, max_body, |body| {
+            serde_json::from_slice(&body).map_err(|source| ClientError::NotUnderstood { source })
+        })
+    }
+}
+
+impl<T> Answer<T> {
+    fn parse(
+        signer: &str,
+        response: Response<Body>,
+        max_body: u64,
+        parse: impl FnOnce(Vec<u8>) -> Result<T, ClientError>,
+    ) -> Self {
         let (head, body) = response.into_parts();
-        let header = |name| head.headers.get(name)?.to_str().ok();
-        let date = header(DATE).and_then(from_http_date);
-        let retry_after = header(RETRY_AFTER).and_then(|text| wait(text, date));
+        let date = date(&head.headers);
+        let retry_after = text(&head.headers, RETRY_AFTER).and_then(|text| wait(text, date));
         let status = head.status;
         let result = body
             .into_with_config()
@@ -40,8 +84,7 @@ impl<T: DeserializeOwned> Answer<T> {
             .read_to_vec()
             .map_err(|source| ClientError::unreachable(signer, source))
             .and_then(|body| match status.is_success() {
-                true => serde_json::from_slice(&body)
-                    .map_err(|source| ClientError::NotUnderstood { source }),
+                true => parse(body),
                 false => Err(ClientError::refused(&body, status.as_u16(), retry_after)),
             });
         Self {
@@ -66,6 +109,14 @@ impl<T: DeserializeOwned> Answer<T> {
             result: Err(ClientError::NotUnderstood { source }),
         }
     }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn date(headers: &HeaderMap) -> Option<u64> {
+    text(headers, DATE).and_then(from_http_date)
 }
 
 /// Retry-After is in seconds, or a date, which the answer's own date makes seconds.

@@ -11,17 +11,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::config::Config;
 use ureq::http::Response;
+use ureq::http::header::IF_NONE_MATCH;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body};
 
-pub use answer::{Answer, ClientError};
+pub use answer::{Answer, ClientError, FoundList};
 pub use tls::{Trust, Who, WhoseKey, Word};
 
 use crate::error::Error;
+use crate::withdrawn::MAX_LIST;
 use connector::Tls;
 use dc_protocol::{
-    Credentials, ENROLL, EnrollRequest, RENEW, RENEWAL_INFO, RenewRequest, RenewalInfo,
+    Credentials, ENROLL, EnrollRequest, RENEW, RENEWAL_INFO, RenewRequest, RenewalInfo, WITHDRAWN,
 };
 use tls::Shown;
 
@@ -79,6 +81,23 @@ impl Client {
         self.read(self.agent.get(url).call())
     }
 
+    /// Asks for a zone's list of withdrawn names, unless it is the one with this entity tag.
+    ///
+    /// What comes is not verified yet.
+    #[must_use]
+    pub fn withdrawn(&self, zone: &str, etag: Option<&str>) -> Answer<FoundList> {
+        let request = self
+            .agent
+            .get(format!("{}{WITHDRAWN}{zone}/compact", self.base));
+        let request = match etag {
+            Some(etag) => request.header(IF_NONE_MATCH, etag),
+            None => request,
+        };
+        self.heard(request.call(), |base, response| {
+            Answer::read_list(base, response, MAX_LIST)
+        })
+    }
+
     fn post<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Answer<T> {
         match serde_json::to_vec(request) {
             Ok(json) => self.read(
@@ -95,12 +114,22 @@ impl Client {
         &self,
         response: Result<Response<Body>, ureq::Error>,
     ) -> Answer<T> {
+        self.heard(response, |base, response| {
+            Answer::read(base, response, MAX_BODY)
+        })
+    }
+
+    fn heard<T>(
+        &self,
+        response: Result<Response<Body>, ureq::Error>,
+        read: impl FnOnce(&str, Response<Body>) -> Answer<T>,
+    ) -> Answer<T> {
         let word = self.shown.lock();
         let word = word.unwrap_or_else(PoisonError::into_inner).take();
         match response {
             Ok(response) => Answer {
                 word,
-                ..Answer::read(&self.base, response, MAX_BODY)
+                ..read(&self.base, response)
             },
             // A certificate that is in doubt is more of a reason than a connection that broke.
             Err(source) => {

@@ -25,3 +25,4 @@ mod rotating;
 mod served;
 mod signer;
 mod standing;
+mod withdrawn;

@@ -96,6 +96,9 @@ struct Inner {
     for_clients: Mutex<ForClients>,
     answers: Mutex<Vec<(String, Vec<u8>)>>,
     codes: Mutex<Vec<String>>,
+    /// The list of withdrawn names, and its entity tag.
+    list: Mutex<Option<(Vec<u8>, String)>>,
+    lists_sent: AtomicU32,
     keys: Mutex<Vec<Vec<u8>>>,
     /// Which key takes which one's place when it is first used.
     switches: Mutex<Vec<[Vec<u8>; 2]>>,
@@ -164,6 +167,8 @@ impl Signer {
             }),
             answers: Mutex::default(),
             codes: Mutex::default(),
+            list: Mutex::default(),
+            lists_sent: AtomicU32::new(0),
             keys: Mutex::default(),
             switches: Mutex::default(),
             requests: AtomicU32::new(0),
@@ -239,6 +244,17 @@ impl Signer {
 
     pub(crate) fn set_info(&self, change: impl FnOnce(&mut RenewalInfo)) {
         change(&mut lock(&self.inner.info));
+    }
+
+    /// Gives this list of withdrawn names from now on.
+    pub(crate) fn publish(&self, list: Vec<u8>) {
+        let etag = format!("\"{}\"", Sha256::of(&list));
+        *lock(&self.inner.list) = Some((list, etag));
+    }
+
+    /// How often somebody got a list that was not there already.
+    pub(crate) fn lists_sent(&self) -> u32 {
+        self.inner.lists_sent.load(Ordering::SeqCst)
     }
 
     /// Makes an activation code.
@@ -382,6 +398,9 @@ impl Signer {
             let info = serde_json::to_vec(&*lock(&self.inner.info)).unwrap();
             return (200, String::new(), info);
         }
+        if head.starts_with("GET /v1/withdrawn/cpe.example.com/compact ") {
+            return self.list(head);
+        }
         let known = lock(&self.inner.keys).iter().any(|known| known == key);
         if head.starts_with("POST /v1/renew ") {
             let request: RenewRequest = serde_json::from_slice(body).unwrap();
@@ -412,6 +431,23 @@ impl Signer {
         codes[at].clear();
         lock(&self.inner.keys).push(key.to_vec());
         (200, String::new(), body)
+    }
+
+    fn list(&self, head: &str) -> (u16, String, Vec<u8>) {
+        let Some((list, etag)) = lock(&self.inner.list).clone() else {
+            let kind = Kind::NotFound;
+            let problem = serde_json::to_vec(&Problem::new(kind, "no such zone")).unwrap();
+            return (kind.status(), String::new(), problem);
+        };
+        let extra = format!("etag: {etag}\r\n");
+        if head
+            .to_lowercase()
+            .contains(&format!("if-none-match: {etag}\r\n"))
+        {
+            return (304, extra, Vec::new());
+        }
+        self.inner.lists_sent.fetch_add(1, Ordering::SeqCst);
+        (200, extra, list)
     }
 
     /// Takes the device's next key beside the one it asks with, and forgets the one before that.
