@@ -1,0 +1,59 @@
+//! Checkpoints of an audit log, over restarts.
+
+use super::*;
+
+#[test]
+fn a_checkpoint_is_signed_and_none_takes_one_back() {
+    let rig = Rig::new();
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    fs::write(rig.folder.path().join("audit.pem"), key.serialize_pem()).unwrap();
+    let desk = rig.open("[checkpoints]\norigin = \"example.com/audit\"\nkey = \"audit.pem\"\n");
+    let ask = |size, byte| Ask::Checkpoint {
+        size,
+        root: [byte; 32],
+        old: 0,
+        proof: None,
+    };
+    // No log comes to that.
+    assert_eq!(
+        refused(&desk.answer(ask(u64::MAX, 1), ME)),
+        Refusal::Checkpoint
+    );
+    let Answer::Note(note) = desk.answer(ask(8, 1), ME) else {
+        panic!("no note");
+    };
+    let note: Note = note.parse().unwrap();
+    assert_eq!(note.signatures()[0].name(), "example.com/audit");
+    for (size, byte) in [(7, 1), (8, 2), (9, 2)] {
+        assert_eq!(
+            refused(&desk.answer(ask(size, byte), ME)),
+            Refusal::Checkpoint
+        );
+    }
+    // The same again is answered, and not written down again.
+    assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
+    let acts: Vec<_> = rig.log().iter().map(|line| line["act"].clone()).collect();
+    assert_eq!(acts, ["refuse", "checkpoint", "refuse", "refuse", "refuse"]);
+    // Whoever asks without end is stopped.
+    let asked = (0..300).find_map(|_| match desk.answer(ask(9, 2), ME) {
+        Answer::Refused { reason, .. } if reason == Refusal::Rate => Some(reason),
+        _ => None,
+    });
+    assert_eq!(asked, Some(Refusal::Rate));
+    // Neither the file nor its own log is needed to know what was signed last.
+    drop(desk);
+    for file in ["checkpoint", "log.ndjson"] {
+        fs::rename(
+            rig.folder.path().join("state").join(file),
+            rig.folder.path().join("kept"),
+        )
+        .unwrap();
+        let desk = rig.open("[checkpoints]\norigin = \"example.com/audit\"\nkey = \"audit.pem\"\n");
+        assert_eq!(
+            refused(&desk.answer(ask(9, 2), ME)),
+            Refusal::Checkpoint,
+            "{file}"
+        );
+        assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
+    }
+}
