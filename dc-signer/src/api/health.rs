@@ -18,6 +18,7 @@ use super::problem::ApiError;
 use crate::authority::{self, IssuingStatus};
 use crate::config::MetricsAccess;
 use crate::server::Warning;
+use crate::server::check::is_full;
 use crate::server::listener::Validity;
 use crate::server::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use dc_pki::clock;
@@ -30,6 +31,8 @@ pub struct Readiness {
     started: AtomicBool,
     stopping: AtomicBool,
     storage: AtomicBool,
+    /// The database does not take this signer's report of itself, although it can write.
+    unreported: AtomicBool,
     /// The reason that the database cannot be used, if it is not that it cannot write.
     unusable: Mutex<Option<String>>,
     /// When the database was last asked.
@@ -51,6 +54,7 @@ impl Readiness {
             started: false.into(),
             stopping: false.into(),
             storage: true.into(),
+            unreported: false.into(),
             unusable: Mutex::default(),
             asked: Mutex::default(),
             said: Mutex::default(),
@@ -85,6 +89,17 @@ impl Readiness {
         }
     }
 
+    /// The database took this signer's last report of itself, or it is broken.
+    pub fn reported(&self, taken: bool) {
+        self.unreported.store(!taken, Ordering::Relaxed);
+    }
+
+    /// True until a report was taken.
+    #[must_use]
+    pub fn is_unreported(&self) -> bool {
+        self.unreported.load(Ordering::Relaxed)
+    }
+
     /// The reason that it is not ready, whatever can be issued.
     fn fault(&self) -> Option<(Kind, String)> {
         let faults = [
@@ -102,6 +117,11 @@ impl Readiness {
                 !self.can_write(),
                 Kind::StorageUnavailable,
                 "the database cannot write: check its disk or its server",
+            ),
+            (
+                self.is_unreported(),
+                Kind::NotReady,
+                "the database does not take the report of this signer: the log says more",
             ),
         ];
         let first = faults.into_iter().find(|(is_so, ..)| *is_so);
@@ -185,6 +205,7 @@ impl App {
     }
 
     async fn faults(&self) -> Vec<(Kind, String)> {
+        self.heed_failed_writes();
         let own = self.readiness.fault();
         let mut found: Vec<_> = own.into_iter().collect();
         let Ok(now) = clock::now() else {
@@ -243,7 +264,10 @@ impl App {
 impl App {
     /// Looks whether the database can write. Once it could not, it needs room for some devices' records to be
     /// called well again: a disk that is full has room for a little now and then. Says whether it can.
+    ///
+    /// A disk that is full is a fault also while what it has left takes a small write: `dc-signer check` says the same.
     pub async fn try_storage(&self) -> bool {
+        self.heed_failed_writes();
         let now = Some(Instant::now());
         let readiness = &self.readiness;
         *readiness
@@ -255,18 +279,32 @@ impl App {
             false => ROOM,
         };
         let pinged = self.authority.ping(room).await;
-        let works = pinged.is_ok();
+        let full = self
+            .settings
+            .load()
+            .database
+            .as_deref()
+            .is_some_and(is_full);
+        let works = pinged.is_ok() && !full;
         // Neither a disk nor a server is to blame for it, and it says what to do.
-        let why = pinged
+        let older = pinged
             .err()
             .filter(authority::Error::is_of_older_copy)
             .map(|error| error.to_string());
+        let why = older.or_else(|| full.then(|| FULL.to_owned()));
         *readiness
             .unusable
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = why;
         readiness.storage(works);
         works
+    }
+
+    /// Whatever could not be written, and whoever wanted it: the service is not ready until a write works again.
+    fn heed_failed_writes(&self) {
+        if self.authority.could_not_write() {
+            self.readiness.storage(false);
+        }
     }
 }
 
@@ -317,7 +355,27 @@ pub(super) async fn metrics(
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
 
+/// Without the path: strangers read this.
+const FULL: &str = "the disk of the database is full: make room";
 /// The time for which an answer of the database counts.
 const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that some dozens of devices' records take.
 const ROOM: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signer_whose_report_is_not_taken_is_not_ready_until_it_is() {
+        let readiness = Readiness::new();
+        readiness.started();
+        assert_eq!(readiness.fault(), None);
+        readiness.reported(false);
+        let (kind, why) = readiness.fault().unwrap();
+        assert_eq!(kind, Kind::NotReady);
+        assert!(why.contains("report of this signer"), "{why}");
+        readiness.reported(true);
+        assert_eq!(readiness.fault(), None);
+    }
+}

@@ -20,6 +20,7 @@ mod public;
 mod record;
 mod zones;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ use crate::server::telemetry::Metrics;
 use counts::RefusedCounts;
 use dc_pki::clock;
 use dc_protocol::Kind;
+use dc_store::Location;
 use dc_store::registry::Reason;
 use problem::ApiError;
 
@@ -65,6 +67,8 @@ pub struct Settings {
     request_timeout: Duration,
     bulk_timeout: Duration,
     metrics: MetricsAccess,
+    /// The database, if it is a file.
+    database: Option<PathBuf>,
 }
 
 impl Settings {
@@ -76,6 +80,10 @@ impl Settings {
             request_timeout: config.listen.request_timeout,
             bulk_timeout: config.listen.bulk_timeout,
             metrics: config.metrics.access,
+            database: match &config.database {
+                Location::File(path) => Some(path.clone()),
+                Location::Postgres(_) => None,
+            },
         }
     }
 }

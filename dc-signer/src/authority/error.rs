@@ -227,6 +227,12 @@ impl Error {
     pub(crate) fn is_of_older_copy(&self) -> bool {
         matches!(self, Self::Store(dc_store::Error::OlderThanSeen { .. }))
     }
+
+    /// True if the database answers, and what it says is not what it should: waiting does not mend that.
+    pub(crate) fn is_of_broken_database(&self) -> bool {
+        use dc_store::Error::{Corrupt, Database};
+        matches!(self, Self::Store(Corrupt { .. } | Database { .. }))
+    }
 }
 
 const fn conflict_text(conflict: Conflict) -> &'static str {

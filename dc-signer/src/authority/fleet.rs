@@ -54,6 +54,12 @@ impl Authority {
         Ok(self.store.count_refused(refused, now).await?)
     }
 
+    /// True if a write has failed because the database cannot write, since this was asked last.
+    #[must_use]
+    pub fn could_not_write(&self) -> bool {
+        self.store.could_not_write()
+    }
+
     /// Tries a write to the database, with room for so many bytes.
     ///
     /// Fails with [`Error::Store`].

@@ -52,6 +52,62 @@ fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
 }
 
 #[test]
+fn a_full_disk_is_not_ready_also_while_nobody_wants_anything() {
+    let Some(disk) = SmallDisk::mount("6m") else {
+        return;
+    };
+    let database = disk.path().join("signer.db");
+    let rig = Rig::start_with(&format!("[database]\nsqlite = {database:?}\n"));
+    for _ in 0..2 {
+        disk.fill();
+        rig.wait_until("it is not ready", || {
+            rig.client().get("/readyz").status == 503
+        });
+        is_not_ready(&rig);
+        let why = rig.client().get("/readyz").body;
+        assert!(why.contains("disk of the database is full"), "{why}");
+        let (good, said) = check(&rig);
+        assert!(!good && said.contains("is full"), "{said}");
+        disk.make_room();
+        becomes_ready(&rig);
+        let (good, said) = check(&rig);
+        assert!(good, "{said}");
+    }
+}
+
+/// A disk that has room and takes nothing: no look at its room shows that.
+#[test]
+fn files_that_may_not_grow_are_not_ready_also_while_nobody_wants_anything() {
+    if !have(Part::Tools) {
+        return;
+    }
+    let rig = Rig::start();
+    let limit = |bytes: &str| {
+        let limit = format!("--fsize={bytes}:");
+        let mut prlimit = Command::new("prlimit");
+        let status = prlimit.args(["--pid", &rig.pid().to_string(), &limit]);
+        assert!(status.status().unwrap().success());
+    };
+    limit("8192");
+    rig.wait_until("it is not ready", || {
+        rig.client().get("/readyz").status == 503
+    });
+    is_not_ready(&rig);
+    limit("unlimited");
+    becomes_ready(&rig);
+}
+
+/// What `check` says of it, and whether that is good.
+fn check(rig: &Rig) -> (bool, String) {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+    let config = rig.data().join("config.toml");
+    let output = check.args(["check", "--config"]).arg(config);
+    let output = output.output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.success(), said)
+}
+
+#[test]
 fn a_service_that_starts_on_a_full_disk_says_so_and_waits_for_room() {
     let Some(disk) = SmallDisk::mount("6m") else {
         return;
@@ -62,17 +118,7 @@ fn a_service_that_starts_on_a_full_disk_says_so_and_waits_for_room() {
     assert!(rig.ended());
     disk.fill();
     let config = rig.data().join("config.toml");
-    let check = || {
-        let mut check = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
-        let output = check
-            .args(["check", "--config"])
-            .arg(&config)
-            .output()
-            .unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.success(), said)
-    };
-    let (good, said) = check();
+    let (good, said) = check(&rig);
     assert!(
         !good && said.contains("is full") && said.contains("make room"),
         "{said}"
@@ -89,7 +135,7 @@ fn a_service_that_starts_on_a_full_disk_says_so_and_waits_for_room() {
     assert!(service.try_wait().unwrap().is_none(), "{}", read());
     disk.make_room();
     rig.wait_until("it is up", || read().contains("ready"));
-    let (good, said) = check();
+    let (good, said) = check(&rig);
     assert!(good, "{said}");
     service.kill().unwrap();
     service.wait().unwrap();

@@ -16,18 +16,24 @@ pub(super) fn look(config: &Config, found: &mut Readiness) {
         Location::File(path) => path.parent(),
         Location::Postgres(_) => None,
     };
-    for folder in [Some(config.data.as_path()), database]
-        .into_iter()
-        .flatten()
-    {
+    let database = database.map(|folder| (folder, Holds::Database));
+    let data = Some((config.data.as_path(), Holds::Data));
+    for (folder, holds) in [database, data].into_iter().flatten() {
         let Ok(disk) = folder.metadata().map(|found| found.dev()) else {
             continue;
         };
         if !seen.contains(&disk) {
             seen.push(disk);
-            judge(folder, left(folder), found);
+            judge(folder, holds, left(folder), found);
         }
     }
+}
+
+/// What is on a disk: readiness is about the database alone.
+#[derive(Clone, Copy)]
+enum Holds {
+    Database,
+    Data,
 }
 
 /// True if nothing can be written beside a file because its disk is full.
@@ -46,13 +52,16 @@ fn left(folder: &Path) -> Option<u64> {
     )
 }
 
-fn judge(folder: &Path, left: Option<u64>, found: &mut Readiness) {
+fn judge(folder: &Path, holds: Holds, left: Option<u64>, found: &mut Readiness) {
     let folder = folder.display();
-    match left {
-        Some(left) if left < NEEDED => found.faults.push(format!(
+    match (left, holds) {
+        (Some(left), Holds::Data) if left < NEEDED => found.soon.push(format!(
+            "the disk of {folder} is full ({left} bytes are left): make room before a certificate is imported or a secret changed"
+        )),
+        (Some(left), Holds::Database) if left < NEEDED => found.faults.push(format!(
             "the disk of {folder} is full ({left} bytes are left): make room, or nothing can be recorded, and so nothing issued"
         )),
-        Some(left) if left < ENOUGH => found.soon.push(format!(
+        (Some(left), _) if left < ENOUGH => found.soon.push(format!(
             "the disk of {folder} is nearly full ({} MiB are left): make room before nothing can be issued",
             left >> 20
         )),
@@ -73,7 +82,7 @@ mod tests {
     fn a_full_disk_is_a_fault_and_a_nearly_full_one_a_warning() {
         let judged = |left| {
             let mut found = Readiness::default();
-            judge("/data".as_ref(), left, &mut found);
+            judge("/data".as_ref(), Holds::Database, left, &mut found);
             (found.faults.len(), found.soon.len())
         };
         assert_eq!(judged(Some(0)), (1, 0));
@@ -81,5 +90,8 @@ mod tests {
         assert_eq!(judged(Some(ENOUGH)), (0, 0));
         assert_eq!(judged(None), (0, 0));
         assert!(left("/".as_ref()).is_some());
+        let mut found = Readiness::default();
+        judge("/data".as_ref(), Holds::Data, Some(0), &mut found);
+        assert_eq!((found.faults.len(), found.soon.len()), (0, 1));
     }
 }

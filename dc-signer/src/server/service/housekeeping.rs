@@ -73,7 +73,8 @@ impl Housekeeping {
             tell_of_both_forms(told, status.both_forms);
             tell_of_servers_alone(told, status.servers_alone);
         }
-        if works && told.keys.as_ref() != Some(&self.authority.keys()) {
+        let is_news = told.keys.as_ref() != Some(&self.authority.keys());
+        if works && (is_news || self.app.readiness().is_unreported()) {
             self.report(told).await;
         }
     }
@@ -96,11 +97,23 @@ impl Housekeeping {
         let Ok(now) = clock::now() else { return };
         let keys = self.authority.keys();
         match self.authority.report(now).await {
-            Ok(()) => told.keys = Some(keys),
+            Ok(()) => {
+                told.keys = Some(keys);
+                told.unreported = None;
+                self.app.readiness().reported(true);
+            }
             Err(error) => {
-                tracing::warn!(%error, "the other signers are not told what this one can do");
+                let text = error.to_string();
+                if told.unreported.as_ref() != Some(&text) {
+                    tracing::warn!(%error, "the other signers are not told what this one can do");
+                    told.unreported = Some(text);
+                }
+                if error.is_of_broken_database() {
+                    self.app.readiness().reported(false);
+                }
             }
         }
+        self.app.refresh_readiness().await;
     }
 
     async fn each_minute(&self, told: &mut Told) {
@@ -216,6 +229,8 @@ fn warn_of_new<W: PartialEq + Display>(found: &[W], told: &[W]) {
 struct Told {
     /// The keys that the other signers know this one to have.
     keys: Option<BTreeSet<Sha256>>,
+    /// Why they could not be told when that was last tried.
+    unreported: Option<String>,
     /// How many acts without a credential were known.
     broken_glass: Option<u64>,
     /// The log's lines on keys that are missing.

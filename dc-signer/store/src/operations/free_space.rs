@@ -3,6 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::Error;
+use crate::connection::Session;
 use crate::registry::{DeviceId, Sha256};
 use crate::sql::Value;
 
@@ -22,6 +23,21 @@ pub(super) async fn try_out(shared: &Shared, bytes: usize) -> Result<(), Error> 
     execute(shared, sql, values).await?;
     let sql = "DELETE FROM answers WHERE device = $1 AND key = $2";
     execute(shared, sql, place(&shared.node).into()).await
+}
+
+/// Writes as little as can be, and removes it in the same transaction. A row that is set to what it has is not written at
+/// all, and would work on a disk without room.
+pub(super) async fn write_and_remove(session: &mut Session, node: &str) -> Result<(), Error> {
+    let [device, key] = place(node);
+    let hash = Sha256::of(node.as_bytes());
+    let nothing = Value::Blob(Some(vec![0; 16]));
+    let sql = "INSERT INTO answers (device, key, request, answer, expires) \
+               VALUES ($1, $2, $3, $4, 0) \
+               ON CONFLICT (device, key) DO UPDATE SET answer = excluded.answer";
+    let values = vec![device, key, (&hash).into(), nothing];
+    session.execute(sql, values).await?;
+    let sql = "DELETE FROM answers WHERE device = $1 AND key = $2";
+    session.execute(sql, place(node).into()).await.map(|_| ())
 }
 
 /// Where no device has an answer, and no other signer.

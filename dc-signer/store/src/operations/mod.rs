@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::{Database, Session};
@@ -101,6 +102,7 @@ impl Store {
             database,
             node: node.into(),
             seen: seen.map(Arc::new),
+            failed: false.into(),
         });
         let store = Self {
             recorder: recorder(Arc::clone(&shared)),
@@ -187,13 +189,18 @@ impl Store {
             free_space::try_out(&self.shared, free_space).await?;
         }
         // Only a write that is committed shows that writing works.
-        let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
-        let written = self
-            .shared
-            .write(async |work| work.session.execute(sql, Vec::new()).await);
+        let written = self.shared.write(async |work| {
+            free_space::write_and_remove(&mut work.session, &self.shared.node).await
+        });
         written.await?;
         self.shared.keep_seen().await;
         Ok(())
+    }
+
+    /// True if a write has failed because the database cannot write, since this was asked last.
+    #[must_use]
+    pub fn could_not_write(&self) -> bool {
+        self.shared.failed.swap(false, Ordering::Relaxed)
     }
 
     /// Waits for what is being written and closes all connections.

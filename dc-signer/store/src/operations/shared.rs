@@ -2,6 +2,7 @@
 //! this signer knows it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Error;
 use crate::connection::Database;
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     pub(super) node: Arc<str>,
     /// How far the log has been, for whoever keeps that.
     pub(super) seen: Option<Arc<Seen>>,
+    /// Set when a write fails because the database cannot write, until somebody asks.
+    pub(super) failed: AtomicBool,
 }
 
 impl Shared {
@@ -28,7 +31,8 @@ impl Shared {
         &self,
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        run(self.begin().await?, work).await
+        let written = async { run(self.begin().await?, work).await };
+        self.heed(written.await)
     }
 
     /// The same whether the database is an older copy or not.
@@ -36,7 +40,15 @@ impl Shared {
         &self,
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        run(Work::begin(&self.database, &self.node).await?, work).await
+        let written = async { run(Work::begin(&self.database, &self.node).await?, work).await };
+        self.heed(written.await)
+    }
+
+    fn heed<T>(&self, written: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::CannotWrite { .. }) = written {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        written
     }
 
     async fn begin(&self) -> Result<Work, Error> {
