@@ -43,6 +43,8 @@ struct State {
     known: Vec<SharedSecret>,
     versions: Vec<Version>,
     keys: Result<Arc<Keys>, Arc<Error>>,
+    /// Why this process could not open them if it had not before: it goes on, and does not start again.
+    left_out: Option<Arc<Error>>,
     /// When it is worth trying again, if those that are new could not be opened for a reason that passes.
     again: Option<Instant>,
 }
@@ -133,11 +135,15 @@ impl Keyring {
             if let Some(error) = put_back {
                 state.keys = Err(Arc::new(error));
             }
-            match &state.keys {
-                Ok(_) => tracing::info!(
+            match (&state.keys, &state.left_out) {
+                (Ok(_), Some(error)) => tracing::error!(
+                    %error,
+                    "the secrets that signers share cannot be opened here any more: this signer goes on with what it has opened, and does not start again before it can"
+                ),
+                (Ok(_), None) => tracing::info!(
                     "the secrets that signers share have changed, and are used as they are now"
                 ),
-                Err(error) => {
+                (Err(error), _) => {
                     tracing::error!(%error, "the secrets that signers share have changed, and cannot be used here");
                 }
             }
@@ -161,10 +167,17 @@ impl Keyring {
 
     /// The reason that the secrets cannot be used here, for strangers.
     pub(in super::super) fn fault(&self) -> Option<String> {
-        self.state.load().keys.as_ref().err().map(|_| {
-            "the secrets of this database have changed, and cannot be used here: the log says more"
-                .to_owned()
-        })
+        let state = self.state.load();
+        let fault = match (&state.keys, &state.left_out) {
+            (Err(_), _) => {
+                "the secrets of this database have changed, and cannot be used here: the log says more"
+            }
+            (Ok(_), Some(_)) => {
+                "the secrets of this database cannot be opened here any more, and this signer does not start again before they can: the log says more"
+            }
+            (Ok(_), None) => return None,
+        };
+        Some(fault.to_owned())
     }
 
     /// The marks of the key-encryption keys that this process has.
@@ -314,9 +327,16 @@ impl Place {
             }
             Err(error) => (before.to_vec(), Err(Arc::new(error))),
         };
+        let left_out = match before.is_empty() {
+            // They were opened just now.
+            true => None,
+            false => self.places().open(&known, &[]).err().map(Arc::new),
+        };
         let passes = |error: &Arc<Error>| is_temporary(error).then(|| Instant::now() + PAUSE);
+        let failed = keys.as_ref().err().or(left_out.as_ref());
         let state = State {
-            again: keys.as_ref().err().and_then(passes),
+            again: failed.and_then(passes),
+            left_out,
             known,
             versions,
             keys,

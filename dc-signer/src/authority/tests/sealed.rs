@@ -539,9 +539,10 @@ async fn sealing_anew_stops_nobody_and_can_be_taken_back(database: &Database) {
     }
     let next = secrets::reseal(&both, &bench.store, Which::Next, true, &by).await;
     assert_eq!(next.unwrap(), (3, 1));
-    // Those that run go on, with the old key or the new.
+    // Those that run go on, with the old key or the new; one that would not start again is not ready, and says why.
     other.keep_secrets().await.unwrap();
-    assert!(other.cached_issuing_status(bench.now).secrets.is_none());
+    let fault = other.cached_issuing_status(bench.now).faults().remove(0);
+    assert!(fault.contains("does not start again"), "{fault}");
     let code = code(&other, &bench, "customer-1").await;
     assert!(enrols(&bench.authority, &bench, &code).await);
     let said = refused(database, &table('a', None)).await;
