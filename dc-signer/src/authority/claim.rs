@@ -59,6 +59,11 @@ pub enum ClaimError {
         "this takes an operator's credential, whose name the audit log gets; the user's name is not enough any more: give --token-file FILE, --token-fd or --token-credential, have the file's path in DC_SIGNER_TOKEN_FILE, or give --operator-certificate and --operator-key. If nobody has one any more, --as-root-because REASON does it and raises an alert"
     )]
     Nothing,
+    /// A credential is shown to a database that has had no operator yet.
+    #[error(
+        "this database has no operators yet, so the token or certificate that was given is of another one: make the first operator without it ('unset DC_SIGNER_TOKEN_FILE', or without --token-file), with 'dc-signer operators add NAME --role admin --config FILE'"
+    )]
+    OfOtherDatabase,
     /// Nobody is an operator any more, though somebody was: the rows were removed by hand.
     #[error(
         "this database has no operators, and record {seq} of its audit log made one: the rows were removed by hand, so nobody is the first one again. See 'Audit mismatch' in the runbook; --as-root-because REASON makes an operator anew, and raises an alert"
@@ -170,7 +175,16 @@ impl Claim {
 async fn find(store: &Store, shown: &Access, now: UnixTime) -> Result<Authenticated, ClaimError> {
     let found = store.find_operator(shown).await.map_err(Error::from)?;
     let operator = found.map(|operator| Authenticated::of(operator, shown, now));
-    operator.transpose()?.flatten().ok_or(ClaimError::Unknown)
+    match operator.transpose()?.flatten() {
+        Some(operator) => Ok(operator),
+        None if store.operators().await.map_err(Error::from)?.is_empty() => {
+            match store.first_operator().await.map_err(Error::from)? {
+                Some(seq) => Err(ClaimError::OperatorsRemoved { seq }),
+                None => Err(ClaimError::OfOtherDatabase),
+            }
+        }
+        None => Err(ClaimError::Unknown),
+    }
 }
 
 impl Caller {

@@ -227,6 +227,7 @@ fn a_role_on_the_command_line_is_the_one_of_the_api() {
     signer
         .by("otto", &["devices", "list"])
         .refused(&["no operator has this token"]);
+    let enable = ["operators", "enable", "otto", "--reason", "is back"];
     signer
         .by("alice", &enable)
         .refused(&["not disabled", "renew"]);
@@ -513,7 +514,13 @@ fn nobody_makes_their_own_second_operator() {
     signer.by("mallory", &list).succeeded();
     // A viewer agrees to nothing, and is raised by two.
     add("alice", "vera", "viewer").succeeded();
-    add("alice", "vera", "operator").waits();
+    let raise = ["operators", "add", "vera", "--role", "operator"];
+    let raise = [
+        &raise[..],
+        &["--reason", "a friend", "--save-token", "vera-2"],
+    ]
+    .concat();
+    signer.by("alice", &raise).waits();
     // The token of another, whose own goes on working.
     let renew = ["operators", "renew", "bob", "--save-token", "bobs"];
     let renew = [&renew[..], &["--reason", "lost"]].concat();
@@ -724,4 +731,74 @@ fn records(signer: &Signer) -> u64 {
     let verified = signer.run(&["audit", "verify", "--json"]).succeeded();
     let verified: Value = serde_json::from_str(&verified).unwrap();
     verified["records"].as_u64().unwrap()
+}
+
+#[test]
+fn a_token_is_written_over_nothing_but_the_same_operators_own() {
+    let signer = Signer::new("");
+    signer.add("bob", "admin");
+    signer.0.write("notes", "precious");
+    let why = ["--reason", "a test", "--save-token"];
+    let add = ["operators", "add", "eve", "--role", "viewer"];
+    for there in ["notes", "bob", "alice"] {
+        let before = std::fs::read(signer.0.path(there)).unwrap();
+        let add = [&add[..], &why, &[there]].concat();
+        let said = signer.by("alice", &add);
+        said.refused(&[there, "exists", "nothing was changed"]);
+        assert_eq!(std::fs::read(signer.0.path(there)).unwrap(), before);
+    }
+    let renew = |name: &str, file: &str| {
+        signer.by(
+            "alice",
+            &[&["operators", "renew", name][..], &why, &[file]].concat(),
+        )
+    };
+    renew("bob", "notes").refused(&["notes exists"]);
+    renew("bob", "alice").refused(&["alice exists"]);
+    renew("bob", "bob").succeeded();
+    signer.by("bob", &["devices", "list"]).succeeded();
+    assert!(!signer.0.path("eve").exists());
+    let list = signer.run(&["operators", "list"]).succeeded();
+    assert!(!list.contains("eve"), "{list}");
+}
+
+#[test]
+fn what_is_not_done_leaves_no_file_of_a_token() {
+    let sandbox = Sandbox::with_vendor();
+    sandbox.write("config.toml", CONFIG);
+    let signer = Signer(sandbox);
+    signer.empty();
+    let files = || {
+        let files = std::fs::read_dir(signer.0.path(".")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = files();
+    let add = [
+        "operators",
+        "add",
+        "alice",
+        "--save-token",
+        "alice",
+        "--role",
+    ];
+    let viewer = [&add[..], &["viewer"]].concat();
+    signer.run(&viewer).refused(&["has to be an admin"]);
+    assert_eq!(files(), before);
+    // The token of another database.
+    signer
+        .0
+        .write("theirs", "dco_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    signer.0.set_mode("theirs", 0o600);
+    let admin = [&add[..], &["admin"]].concat();
+    let said = signer.by("theirs", &admin);
+    said.refused(&["has no operators yet", "unset DC_SIGNER_TOKEN_FILE"]);
+    assert!(!signer.0.path("alice").exists());
+    signer.run(&admin).succeeded();
+    // Something that is refused after the token was made.
+    let before = files();
+    let enable = ["operators", "enable", "nobody", "--save-token", "new"];
+    let enable = [&enable[..], &["--reason", "a test"]].concat();
+    signer.by("alice", &enable).refused(&[]);
+    assert_eq!(files(), before);
 }

@@ -175,6 +175,12 @@ pub(crate) enum Error {
     /// An operator's token cannot be read.
     #[error(transparent)]
     Token(#[from] SecretError),
+    /// A token is to be written over something else.
+    #[error("{} exists, and is no token that this renews: nothing was changed; give another file, or move it away", .path.display())]
+    TokenFileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database does not do what it should.
     #[error(transparent)]
     Store(#[from] dc_store::Error),

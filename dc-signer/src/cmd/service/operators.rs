@@ -1,13 +1,13 @@
 //! `dc-signer operators`: who may manage devices over HTTP and on the command line.
 
 mod list;
+mod saved;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use dc_pki::files::{self, Access as Readers, NewFile, Staged};
 use dc_pki::time::Moment;
 use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::grants::Grant;
@@ -27,6 +27,7 @@ use super::approvals;
 use super::error::Error;
 use super::place::{Acting, Actor, Open, Place, Why};
 use super::print;
+use saved::Saved;
 
 /// Manage the operators who manage devices, over HTTP and on the command line
 #[derive(Debug, clap::Args)]
@@ -93,7 +94,8 @@ struct New {
     /// its own end
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     valid: Option<Duration>,
-    /// Write the token to this file, which only its owner may read, instead of printing it
+    /// Write the token to this file, which only its owner may read, instead of printing it; no file is overwritten, but by
+    /// renew one with a token of the same operator
     #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
     save_token: Option<PathBuf>,
     /// Print the operator as JSON, with the token unless it is written to a file, or what waits for a second operator
@@ -144,11 +146,11 @@ impl Add {
         let reason = self.reason.as_ref();
         self.acting
             .with_operators(true, Role::Admin, reason, async |open, config, who| {
-                let made = self.new.make(config, &who.act()?)?;
                 let is_first = open.store.operators().await?.is_empty();
                 if is_first && self.role != Role::Admin {
                     return Err(Error::FirstIsAdmin);
                 }
+                let made = self.new.make(config, &who.act()?, None)?;
                 let (name, ends) = (self.name.clone(), Some(made.ends));
                 let operator = Operator::new(name, self.role, made.access, ends);
                 made.give(&Grant::Add(operator), open, who, &self.acting)
@@ -162,10 +164,12 @@ impl Renew {
         let reason = Some(&self.why.reason);
         self.acting
             .with_operators(false, Role::Viewer, reason, async |open, config, who| {
-                let made = self.new.make(config, &who.act()?)?;
                 let own = who.caller().name();
                 let name = self.name.as_ref().or(own).ok_or(Registry::UnknownOperator);
                 let name = name.map_err(dc_store::Error::from)?.clone();
+                let operators = open.store.operators().await?;
+                let whose = operators.iter().find(|operator| operator.name == name);
+                let made = self.new.make(config, &who.act()?, whose)?;
                 let grant = Grant::Renew(name, (made.access, made.ends));
                 made.give(&grant, open, who, &self.acting).await
             })
@@ -177,7 +181,7 @@ impl Enable {
         let reason = Some(&self.why.reason);
         self.acting
             .with_operators(false, Role::Admin, reason, async |open, config, who| {
-                let made = self.new.make(config, &who.act()?)?;
+                let made = self.new.make(config, &who.act()?, None)?;
                 let grant = Grant::Enable(self.name.clone(), (made.access, made.ends));
                 made.give(&grant, open, who, &self.acting).await
             })
@@ -202,42 +206,28 @@ struct Made {
     ends: UnixTime,
     token: Option<Zeroizing<String>>,
     /// Where the token goes, written already under another name.
-    staged: Option<(PathBuf, Staged)>,
+    saved: Option<Saved>,
     json: bool,
 }
 
 impl New {
-    fn make(&self, config: &Config, act: &Act) -> Result<Made, Error> {
+    /// Makes a token, or reads the certificate. A file with a token of `whose` is one that may be replaced.
+    fn make(&self, config: &Config, act: &Act, whose: Option<&Operator>) -> Result<Made, Error> {
         let limit = ends(&config.operators, self.valid, act.at)?;
         if let Some(path) = &self.certificate {
             return of_certificate(path, limit, self.json);
         }
         let token = new_token()?;
-        let staged = self.save_token.as_deref().map(|path| stage(path, &token));
+        let save = |path| Saved::write(path, &token, whose);
+        let saved = self.save_token.as_deref().map(save).transpose()?;
         Ok(Made {
             access: Access::Token(Sha256::of(token.as_bytes())),
             ends: limit,
             token: Some(token),
-            staged: staged.transpose()?,
+            saved,
             json: self.json,
         })
     }
-}
-
-/// The file is whoever's runs this.
-fn stage(path: &Path, token: &str) -> Result<(PathBuf, Staged), Error> {
-    let _invoker = owner::as_invoker()?;
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let name = path.file_name().and_then(|name| name.to_str());
-    let file = NewFile {
-        name: name.ok_or_else(|| Error::NoFileName { path: path.into() })?,
-        contents: token.as_bytes(),
-        access: Readers::Owner,
-    };
-    let staged = files::stage(folder.unwrap_or_else(|| Path::new(".")), &file)?;
-    Ok((path.into(), staged))
 }
 
 fn of_certificate(path: &Path, limit: UnixTime, json: bool) -> Result<Made, Error> {
@@ -253,7 +243,7 @@ fn of_certificate(path: &Path, limit: UnixTime, json: bool) -> Result<Made, Erro
         access: Access::Certificate(Sha256::of(first)),
         ends: limit.min(*times.end()),
         token: None,
-        staged: None,
+        saved: None,
         json,
     })
 }
@@ -269,19 +259,9 @@ impl Made {
         let (me, act) = (who.caller().operator(), who.act()?);
         let given = open.authority.grant_or_ask(grant, me, &act).await?;
         let Self {
-            token,
-            staged,
-            json,
-            ..
+            token, saved, json, ..
         } = self;
-        let saved = match staged {
-            Some((path, staged)) => {
-                let _invoker = owner::as_invoker()?;
-                staged.replace()?;
-                Some(path)
-            }
-            None => None,
-        };
+        let saved = saved.map(Saved::keep).transpose()?;
         let token = token.filter(|_| saved.is_none());
         match given {
             Outcome::Done(operator) if json => print(&json!({
