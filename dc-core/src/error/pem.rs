@@ -86,7 +86,7 @@ impl fmt::Display for PemFault {
             }
             Self::Empty => "the block is empty: get a whole copy of the file",
             Self::Encrypted => {
-                "the private key takes a passphrase: decrypt it with 'openssl pkey' to a file that only its owner can read"
+                "the private key takes a passphrase, and none is asked for here: use a key that takes none, readable by its user alone"
             }
             Self::MissingBegin => "an END without a BEGIN: get a whole copy of the file",
             Self::MissingEnd => "a BEGIN without an END: get a whole copy of the file",

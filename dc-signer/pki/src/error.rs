@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// A private key is protected by a passphrase.
     #[error(
-        "{} needs a passphrase: decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
+        "{} needs a passphrase, and none is asked for here: give a key that takes none, made for this and readable by its user alone",
         .path.display()
     )]
     EncryptedKey {

@@ -13,13 +13,11 @@ pub enum LockFault {
     Costly,
     /// Nobody has said where the passphrase is.
     #[error(
-        "needs a passphrase: say where it is (--passphrase-file, --passphrase-fd, --passphrase-credential or --passphrase-command; keys.passphrase in a configuration), or decrypt it with 'openssl pkey' to a file that only you can read"
+        "needs a passphrase: say where it is (--passphrase-file, --passphrase-fd, --passphrase-credential or --passphrase-command; keys.passphrase in a configuration)"
     )]
     NoPassphrase,
     /// This program was built without what decrypts keys.
-    #[error(
-        "is encrypted, and this build decrypts no keys: install with --features service, or decrypt it with 'openssl pkey' to a file that only you can read"
-    )]
+    #[error("is encrypted, and this build decrypts no keys: install with --features service")]
     NotBuilt,
     /// It is encrypted in another way than PBES2 with AES.
     #[error(

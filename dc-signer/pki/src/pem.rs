@@ -18,6 +18,12 @@ pub fn has_private_key(file: &[u8]) -> bool {
     file.windows(label.len()).any(|window| window == label)
 }
 
+/// True if the private key of a file is encrypted.
+#[must_use]
+pub fn is_encrypted(path: &Path, file: &[u8]) -> bool {
+    matches!(private_key(path, file), Err(Error::EncryptedKey { .. }))
+}
+
 /// All certificates of a file, at least one.
 ///
 /// Fails with [`Error::BadPem`], and with [`Error::MissingPem`] if there is none.

@@ -9,6 +9,7 @@ use pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::Error;
+use super::passphrase::Passphrase;
 use super::{print, provider};
 
 /// Show what certificates, credentials, requests, keys and folders of them are, and what a peer
@@ -23,6 +24,8 @@ pub(crate) struct Args {
     /// Files and folders
     #[arg(value_name = "FILE", required = true)]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: Passphrase,
     /// Print a JSON array with an object for each FILE
     #[arg(long)]
     json: bool,
@@ -31,7 +34,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let now = clock::now()?;
-        let results = inspect(&self.paths, &provider(), now);
+        let results = inspect(&self.paths, &self.passphrase.unlock(), &provider(), now);
         let of = results.len();
         let is_bad = |result: &&Result<Inspected, dc_inspect::Error>| !matches!(result, Ok(inspected) if !inspected.is_refused());
         let refused = results.iter().filter(is_bad).count();

@@ -115,14 +115,14 @@ fn a_key_that_does_not_match_the_certificate_is_refused() {
 }
 
 #[test]
-fn a_key_with_a_passphrase_is_refused_with_the_command_that_helps() {
+fn a_key_with_a_passphrase_is_refused_with_the_option_that_helps() {
     for pem in [
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
         "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
     ] {
         with("vendor/key.pem", pem).issue_refused(
             &GOOD,
-            &["vendor/key.pem needs a passphrase", "openssl pkey"],
+            &["vendor/key.pem needs a passphrase", "--passphrase-file"],
         );
     }
 }

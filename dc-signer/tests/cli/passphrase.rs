@@ -140,3 +140,39 @@ fn a_request_is_signed_with_a_key_that_stays_encrypted() {
         .run(&[&csr[..], &key[2..], &["word"]].concat())
         .wrong_usage(&["--key"]);
 }
+
+#[test]
+fn a_folder_with_an_encrypted_key_is_looked_at_with_the_passphrase_and_without() {
+    let Some(sandbox) = sandbox(&["-v2", "aes-256-cbc"]) else {
+        return;
+    };
+    let inspect = |rest: &[&str]| sandbox.run(&[&["inspect", "vendor"][..], rest].concat());
+    let shown = inspect(&[]).succeeded();
+    assert!(
+        shown.contains("it is encrypted: --passphrase-file"),
+        "{shown}"
+    );
+    assert!(!shown.contains("belongs to"), "{shown}");
+    let shown = inspect(&["--passphrase-file", "word"]).succeeded();
+    assert!(
+        shown.contains("belongs to: the certificate here"),
+        "{shown}"
+    );
+    assert!(!shown.contains("is encrypted"), "{shown}");
+    sandbox.write("other", "open barley");
+    sandbox.set_mode("other", 0o600);
+    let said = inspect(&["--passphrase-file", "other"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.stdout
+            .contains("is not decrypted by the passphrase from other")
+    );
+    // No server that has a device's identity asks for one.
+    shell(&sandbox, r#""$@" --passphrase-file word"#).succeeded();
+    std::fs::copy(sandbox.path("vendor/key.pem"), sandbox.path("out/key.pem")).unwrap();
+    for rest in [&[][..], &["--passphrase-file", "word"]] {
+        let said = sandbox.run(&[&["inspect", "out"][..], rest].concat());
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stdout.contains("asks for no passphrase"), "{said:?}");
+    }
+}

@@ -399,7 +399,7 @@ fn keys_that_are_not_taken_are_named_with_what_mends_them() {
         ("compressed.pem", "compressed point"),
         ("half.pem", "no public half"),
         ("explicit.pem", "explicit curve"),
-        ("old.pem", "decrypt it with 'openssl pkey'"),
+        ("old.pem", "needs a passphrase: say where it is"),
         ("new.pem", "--passphrase-file"),
         ("p521.pem", "use ECDSA P-256 or P-384, Ed25519, or RSA"),
     ] {

@@ -29,6 +29,7 @@ use dc_pki::Warning;
 use dc_pki::chain::misuse;
 use dc_pki::delegation::{CHAIN, read_chain};
 use dc_pki::extensions::DelegationUsage;
+use dc_pki::keys::Unlock;
 
 /// A file or folder, and what is in it.
 #[derive(Debug)]
@@ -61,16 +62,21 @@ impl Inspected {
     }
 }
 
-/// Looks into files and folders; one result for each, in their order.
+/// Looks into files and folders; one result for each, in their order. Keys that are encrypted are opened with what `unlock` has; what
+/// is said of them without it is that they are.
 ///
 /// Each fails with what reading it fails with, and with [`Error::UnknownFile`] or
 /// [`Error::UnknownFolder`] if there is nothing in it that this knows.
 pub fn inspect(
     paths: &[PathBuf],
+    unlock: &Unlock,
     provider: &Arc<CryptoProvider>,
     now: UnixTime,
 ) -> Vec<Result<Inspected, Error>> {
-    let read: Vec<_> = paths.iter().map(|path| read::argument(path)).collect();
+    let read: Vec<_> = paths
+        .iter()
+        .map(|path| read::argument(path, unlock))
+        .collect();
     let inspector = Inspector {
         peer: Peer {
             provider: Arc::clone(provider),
@@ -246,8 +252,13 @@ impl Inspector {
     }
 
     fn private_key(&self, place: Place, key: &Key, own: &[Piece]) -> Part {
+        let of_device = |piece: &Piece| matches!(piece.what, What::Credential(_));
+        let stops = own.iter().any(of_device) && key.encrypted;
         let Some(spki) = &key.spki else {
-            return Part::opaque_key(place, key);
+            return match stops {
+                true => Part::opaque_key(place, key).with_faults([NO_PASSPHRASES]),
+                false => Part::opaque_key(place, key),
+            };
         };
         let has_key = |piece: &&Piece| piece.has_key(spki);
         // In one folder a key belongs to the credential; a vendor's, to the certificate.
@@ -265,11 +276,12 @@ impl Inspector {
                 found.file.display()
             ))
         };
-        match owner {
+        let part = match owner {
             Some((name, true)) => Part::private_key(place, key, Some(format!("the {name} here"))),
             Some((name, false)) => Part::wrong_key(place, key, name),
             None => Part::private_key(place, key, elsewhere()),
-        }
+        };
+        part.with_faults(stops.then_some(NO_PASSPHRASES))
     }
 }
 
@@ -350,6 +362,9 @@ fn is_served(file: &Path, own: &[Piece]) -> bool {
     };
     is_chain && has_company || !chain_of(file, own).iter().all(is_ca)
 }
+
+/// What stops a server that has a device's identity.
+const NO_PASSPHRASES: &str = "it is encrypted, and a server asks for no passphrase: make a key for the device that only its user may read";
 
 /// Where a part was found: its file, and which of its kind it is there, if there are several.
 #[derive(Debug)]

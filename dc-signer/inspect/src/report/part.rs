@@ -138,7 +138,8 @@ impl Part {
     /// A key that cannot be used here; not to be able to read it may be as it should be.
     pub(super) fn opaque_key(place: Place, key: &Key) -> Self {
         let mut part = Self::private_key(place, key, None);
-        match key.stops_servers {
+        // An encrypted one is the signer's to open.
+        match key.stops_servers && !key.encrypted {
             true => part.with_faults(&key.error),
             false => {
                 part.notes.extend(key.error.clone());
@@ -160,7 +161,10 @@ impl Part {
         }
     }
 
-    fn with_faults(mut self, faults: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+    pub(super) fn with_faults(
+        mut self,
+        faults: impl IntoIterator<Item = impl fmt::Display>,
+    ) -> Self {
         let faults = faults.into_iter().map(|fault| fault.to_string());
         self.faults.extend(faults);
         self

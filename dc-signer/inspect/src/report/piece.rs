@@ -50,6 +50,8 @@ pub(super) struct Key {
     pub(super) error: Option<String>,
     /// True if that would stop a server.
     pub(super) stops_servers: bool,
+    /// True if it takes a passphrase, which a signer has and no device.
+    pub(super) encrypted: bool,
     pub(super) warning: Option<Warning>,
 }
 

@@ -12,7 +12,7 @@ use crate::display;
 use crate::error::Error;
 use dc_pki::delegation::{CHAIN, KEY};
 use dc_pki::identity::CREDENTIAL;
-use dc_pki::keys::PemKey;
+use dc_pki::keys::{PemKey, Unlock};
 use dc_pki::trust::MAX_ROOTS_LEN;
 use dc_pki::{files, pem};
 
@@ -24,11 +24,12 @@ pub(super) struct Argument {
     pub(super) pieces: Vec<Piece>,
 }
 
-pub(super) fn argument(path: &Path) -> Result<Argument, Error> {
+/// An encrypted key is opened with what `unlock` has.
+pub(super) fn argument(path: &Path, unlock: &Unlock) -> Result<Argument, Error> {
     let (kind, pieces) = match path.is_dir() {
-        true => folder(path)?,
+        true => folder(path, unlock)?,
         false => {
-            let pieces = file(path)?;
+            let pieces = file(path, unlock)?;
             (kind_of_file(&pieces), pieces)
         }
     };
@@ -52,12 +53,12 @@ fn kind_of_file(pieces: &[Piece]) -> &'static str {
     }
 }
 
-fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
+fn folder(path: &Path, unlock: &Unlock) -> Result<(&'static str, Vec<Piece>), Error> {
     let mut pieces = Vec::new();
     for name in [ROOT, CHAIN, CREDENTIAL, REQUEST, KEY] {
         let path = path.join(name);
         if files::exists(&path) {
-            pieces.extend(member(&path, name)?);
+            pieces.extend(member(&path, name, unlock)?);
         }
     }
     let has = |name| files::exists(&path.join(name));
@@ -74,13 +75,15 @@ fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
 /// A file by whose name servers and signers take it out of its folder, and only as PEM.
 ///
 /// Fails as they do; an error of a key is said beside the rest.
-fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
+fn member(path: &Path, name: &str, unlock: &Unlock) -> Result<Vec<Piece>, Error> {
     let contents = match name {
         KEY => {
             let contents = files::read(path);
             let key = contents.and_then(|file| pem::private_key(path, &file).map(|_| file));
             match key {
                 Ok(contents) => contents,
+                // Its bytes are PEM all the same, and there may be a passphrase.
+                Err(dc_pki::Error::EncryptedKey { .. }) => read(path)?,
                 Err(error) => return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]),
             }
         }
@@ -96,7 +99,7 @@ fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
         }
         _ => read(path)?,
     };
-    pieces(path, &contents)
+    pieces(path, &contents, unlock)
 }
 
 /// As much as a list of roots may have.
@@ -104,19 +107,19 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, dc_pki::Error> {
     files::read_up_to(path, MAX_ROOTS_LEN)
 }
 
-fn file(path: &Path) -> Result<Vec<Piece>, Error> {
+fn file(path: &Path, unlock: &Unlock) -> Result<Vec<Piece>, Error> {
     match read(path) {
         // A key that others cannot read is as it should be; the rest of the folder is worth a look.
         Err(error) if path.file_name() == Some(KEY.as_ref()) => {
             Ok(vec![piece(path, What::PrivateKey(unusable(&error)))])
         }
-        contents => pieces(path, &contents?),
+        contents => pieces(path, &contents?, unlock),
     }
 }
 
-fn pieces(path: &Path, contents: &[u8]) -> Result<Vec<Piece>, Error> {
+fn pieces(path: &Path, contents: &[u8], unlock: &Unlock) -> Result<Vec<Piece>, Error> {
     let found = match pem::is_pem(contents) {
-        true => from_pem(path, contents)?,
+        true => from_pem(path, contents, unlock)?,
         false => from_der(path, contents),
     };
     match found.is_empty() {
@@ -130,7 +133,7 @@ fn piece(path: &Path, what: What) -> Piece {
     Piece { file, what }
 }
 
-fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
+fn from_pem(path: &Path, file: &[u8], unlock: &Unlock) -> Result<Vec<What>, Error> {
     let mut found = Vec::new();
     let at = pem::at(path);
     let certificates = or_none(dc_core::pem::certificates(file)).map_err(&at)?;
@@ -157,15 +160,23 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     let keys = or_none(dc_core::pem::public_keys(file)).map_err(&at)?;
     found.extend(keys.iter().map(|der| What::PublicKey(der.to_vec())));
     if pem::has_private_key(file) {
-        found.push(What::PrivateKey(match PemKey::in_file(path, file) {
-            Ok(key) => Key {
-                spki: Some(key.spki().to_vec()),
-                error: None,
-                stops_servers: false,
-                warning: files::check_private(path)?,
+        found.push(What::PrivateKey(
+            match PemKey::in_file_with(path, file, unlock) {
+                Ok(key) => Key {
+                    spki: Some(key.spki().to_vec()),
+                    error: None,
+                    stops_servers: false,
+                    encrypted: pem::is_encrypted(path, file),
+                    warning: files::check_private(path)?,
+                },
+                Err(error) if is_without_passphrase(&error) => Key {
+                    error: Some(LOCKED.to_owned()),
+                    encrypted: true,
+                    ..unusable(&error)
+                },
+                Err(error) => unusable(&error),
             },
-            Err(error) => unusable(&error),
-        }));
+        ));
     }
     Ok(found)
 }
@@ -184,8 +195,14 @@ fn unusable(error: &dc_pki::Error) -> Key {
         error: Some(error.to_string()),
         // One that only its owner may read is as it should be.
         stops_servers: !matches!(error, dc_pki::Error::Read { .. }),
+        encrypted: false,
         warning: None,
     }
+}
+
+/// True if a key is encrypted, and nobody has said where the passphrase is.
+fn is_without_passphrase(error: &dc_pki::Error) -> bool {
+    matches!(error, dc_pki::Error::EncryptedKey { .. })
 }
 
 /// DER and the bare structure of a credential say what they are only by parsing.
@@ -214,10 +231,12 @@ fn private_der(path: &Path, key: PrivateKeyDer<'static>) -> Option<What> {
         spki: Some(key.spki().to_vec()),
         error: None,
         stops_servers: false,
+        encrypted: false,
         warning: files::check_private(path).ok().flatten(),
     }))
 }
 
+const LOCKED: &str = "it is encrypted: --passphrase-file, --passphrase-fd, --passphrase-credential or --passphrase-command says where the passphrase is, to see which key it is";
 /// The name that `init` gives the certificate that clients trust.
 const ROOT: &str = "root.pem";
 
@@ -255,7 +274,7 @@ mod tests {
         #[test]
         fn any_pem_is_something_or_an_error(label in "(NAMED )?(DELEGATED CREDENTIAL|CERTIFICATE|CERTIFICATE REQUEST|PUBLIC KEY)", bytes: Vec<u8>) {
             let text = der::pem::encode_string(&label, der::pem::LineEnding::LF, &bytes).unwrap();
-            let found = from_pem("f".as_ref(), text.as_bytes());
+            let found = from_pem("f".as_ref(), text.as_bytes(), &Unlock::default());
             for what in found.into_iter().flatten() {
                 let _ = piece("f".as_ref(), what).has_key(b"key");
             }
