@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::Error;
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
 use dc_store::registry::AHEAD;
@@ -276,6 +277,27 @@ fn compare(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
             now: at(now),
             expected: at(expected),
         }),
+        false => Ok(()),
+    }
+}
+
+/// Checks a time of somebody's command by the database server's clock, which a service would not work against either.
+///
+/// Fails with [`Error::Clock`].
+pub async fn agrees(store: &Store, now: UnixTime) -> Result<(), Error> {
+    if now.as_secs() < RELEASED {
+        return Err(ClockError::BeforeRelease { now }.into());
+    }
+    let Some(said) = store.clock().await? else {
+        return Ok(());
+    };
+    let database = said.time.as_secs();
+    match is_apart(now.as_secs(), database) {
+        true => Err(ClockError::Apart {
+            now,
+            database: at(database),
+        }
+        .into()),
         false => Ok(()),
     }
 }

@@ -68,7 +68,7 @@ pub use both_forms::BothFormsWarning;
 pub use ended::Untold;
 pub use error::Error;
 pub(crate) use folders::{ACCOUNT, accounts_folder, delegations_folder};
-pub use guard::{ClockError, Skew};
+pub use guard::{ClockError, Skew, agrees as clock_agrees};
 pub use import::{Import, Imported};
 pub use issue::{AsClient, Reply};
 pub use issuing_status::{IssuingStatus, KeyStatus, ZoneStatus};

@@ -30,7 +30,7 @@ pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
     Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, Finding, Findings, KeptHash, Observer,
-    Progress, SecretChange, Store, Walked,
+    Progress, SecretChange, StepsBack, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{Replica, Report, ServerClock, Turn};

@@ -370,3 +370,56 @@ fn a_program_reads_all_that_is_not_as_the_log_says_and_what_is_known_does_not_fa
         .run(&nothing)
         .refused(&["no mismatch has this digest"]);
 }
+
+#[test]
+fn a_clock_that_was_wrong_is_said_and_is_no_mismatch() {
+    let (signer, key) = signed();
+    let verify = |more: &[&str]| signer.run(&[&["audit", "verify"][..], more].concat());
+    let back = |verified: String| {
+        let verified: Value = serde_json::from_str(&verified).unwrap();
+        verified["time_goes_back"].clone()
+    };
+    assert_eq!(back(verify(&["--json"]).succeeded())["count"], 0);
+    let location = Location::File(signer.0.path("data/dc-signer.db"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = dc_store::open(&location, "signer").await.unwrap();
+        let hours_ago = Duration::from_secs(now().as_secs() - 7200);
+        let act = Act::new("operator:late", UnixTime::since_unix_epoch(hours_ago));
+        let new = NewZone {
+            zone: ZoneName::parse("late.example.com").unwrap(),
+            forms: Forms::Named,
+            roles: Roles::Server,
+        };
+        store.add_zone(&new, &act).await.unwrap();
+        store.close().await;
+    });
+    let zone = ["--zone", "cpe.example.com"];
+    signer
+        .run(&[&["devices", "add", "four"][..], &zone].concat())
+        .succeeded();
+    let first = &back(verify(&["--json"]).succeeded())["first"];
+    assert!((7199..7300).contains(&first["seconds"].as_u64().unwrap()));
+    let verified = verify(&[]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert!(verified.stdout.contains("none missing or changed"));
+    let note = format!("note: record {} says a time ", first["record"]);
+    assert!(verified.stderr.contains(&note), "{verified:?}");
+    assert!(
+        verified.stderr.contains("a clock was wrong"),
+        "{verified:?}"
+    );
+    // An auditor is told too.
+    signer.run(&["audit", "export", "--out", "all"]).succeeded();
+    let offline = [
+        "audit",
+        "verify",
+        "--export",
+        "all",
+        "--checkpoints",
+        "checkpoints",
+    ];
+    let offline = signer.0.run(&[&offline[..], &["--log-key", &key]].concat());
+    assert_eq!(offline.code, Some(0), "{offline:?}");
+    assert!(offline.stderr.contains(&note), "{offline:?}");
+}

@@ -2,12 +2,13 @@
 
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
-use crate::authority::{Authority, ClockError, Error};
+use crate::authority::{Authority, ClockError, Error, clock_agrees};
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
 use dc_store::Location;
 
 on_both! {
+    a_command_works_by_no_clock_but_the_servers,
     a_clock_that_jumps_issues_nothing,
     a_restart_does_not_forget_what_the_clock_said,
     a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order,
@@ -145,4 +146,24 @@ async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
         authority.issuing_status(bench.now).await.unwrap().clock,
         None
     );
+}
+
+async fn a_command_works_by_no_clock_but_the_servers(database: &Database) {
+    let bench = Bench::new(database).await;
+    clock_agrees(&bench.store, bench.now).await.unwrap();
+    for wrong in [bench.after(7200), bench.after(10 * 86_400)] {
+        match (
+            database.location.clone(),
+            clock_agrees(&bench.store, wrong).await,
+        ) {
+            (Location::File(_), Ok(())) => {}
+            (Location::Postgres(_), Err(Error::Clock(ClockError::Apart { .. }))) => {}
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+    let long_ago = crate::testing::registry::at(1_000_000_000);
+    let refusal = clock_agrees(&bench.store, long_ago).await;
+    let Err(Error::Clock(ClockError::BeforeRelease { .. })) = refusal else {
+        panic!("{refusal:?}");
+    };
 }

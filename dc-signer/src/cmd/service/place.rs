@@ -9,11 +9,13 @@ use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
 use dc_signer::authority::claim::Caller;
 use dc_signer::authority::database;
+use dc_signer::authority::clock_agrees;
 use dc_signer::checkpoints::{self, AtOnce};
 use dc_signer::config::Config;
 use dc_store::owner::{self, Account};
 use dc_store::registry::{Device, Error as Registry, Reason, Role};
 use dc_store::{Act, Find, Store};
+use pki_types::UnixTime;
 
 /// The configuration that a command takes.
 #[derive(Debug, clap::Args)]
@@ -154,6 +156,13 @@ impl Actor {
     }
 }
 
+/// The time, unless the database server says another: how long a token or a code is good, and the order of the log, follow from it.
+async fn right_now(store: &Store) -> Result<UnixTime, Error> {
+    let now = clock::now()?;
+    clock_agrees(store, now).await?;
+    Ok(now)
+}
+
 impl Acting {
     /// Fails with [`Error::NobodyAgrees`] for whoever acts without a credential.
     pub(super) fn is_an_operators(&self) -> Result<(), Error> {
@@ -188,7 +197,7 @@ impl Acting {
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let done = async {
-                let now = clock::now()?;
+                let now = right_now(&store).await?;
                 let caller = match or_first {
                     true => claim.check_or_first(&store, reason, now).await?,
                     false => claim.check(&store, needed, reason, now).await?,
@@ -215,7 +224,8 @@ impl Acting {
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let done = async {
-                let caller = claim.check(&store, needed, reason, clock::now()?).await?;
+                let now = right_now(&store).await?;
+                let caller = claim.check(&store, needed, reason, now).await?;
                 work(&config, &store, &Actor(caller)).await
             };
             let done = done.await;

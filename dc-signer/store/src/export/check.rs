@@ -3,8 +3,9 @@
 use dc_evidence::Checkpoint;
 
 use super::ExportError;
-use crate::AuditTree;
+use crate::operations::Times;
 use crate::registry::{Head, Record};
+use crate::{AuditTree, StepsBack};
 
 /// A walk through a log, whose right edge is all that it remembers.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct LogCheck {
     checkpoints: std::iter::Peekable<std::vec::IntoIter<Checkpoint>>,
     compared: usize,
     covered: u64,
+    times: Times,
 }
 
 /// The result of a walk in which nothing was wrong.
@@ -29,6 +31,8 @@ pub struct Checked {
     pub compared: usize,
     /// Up to which record the log is as the last of those says; what is behind it is only chained.
     pub covered: u64,
+    /// Where time goes back in it: nothing is wrong with the log, but a clock was.
+    pub back: StepsBack,
 }
 
 impl LogCheck {
@@ -44,6 +48,7 @@ impl LogCheck {
             checkpoints: checkpoints.into_iter().peekable(),
             compared: 0,
             covered: 0,
+            times: Times::default(),
         }
     }
 
@@ -80,6 +85,7 @@ impl LogCheck {
     pub fn follow(&mut self, record: &Record) -> Result<(), ExportError> {
         self.has_begun = true;
         self.tree.follow(record)?;
+        self.times.follow(record);
         self.compare()
     }
 
@@ -120,6 +126,7 @@ impl LogCheck {
             head,
             compared: self.compared,
             covered: self.covered,
+            back: self.times.end(),
         })
     }
 }

@@ -138,6 +138,7 @@ fn an_export_is_checked_without_the_database() {
         head,
         compared: 2,
         covered: 17,
+        back: crate::StepsBack::default(),
     };
     assert_eq!(checked, expected);
     // In parts, and the last part alone with what it says of the log before it.

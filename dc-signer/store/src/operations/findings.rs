@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use crate::Error;
 use crate::registry::{self, Action, Head, Mismatch, Place, Record, Sha256};
 
+use super::times::{StepsBack, Times};
+
 /// All that was found, and the end of the log.
 #[derive(Clone, Debug)]
 pub struct Findings {
@@ -14,6 +16,8 @@ pub struct Findings {
     pub first: Vec<Finding>,
     /// How many there are.
     pub count: u64,
+    /// Where time goes back in the log: no mismatch, but a clock was wrong.
+    pub back: StepsBack,
 }
 
 /// Something that is not as the audit log, or a checkpoint of it, says.
@@ -86,6 +90,7 @@ pub(super) struct Found {
     count: u64,
     /// By what they acknowledge.
     known: HashMap<Sha256, Acknowledged>,
+    times: Times,
 }
 
 impl Found {
@@ -103,8 +108,9 @@ impl Found {
         }
     }
 
-    /// Remembers a record by which somebody says that they know of something.
+    /// Remembers a record by which somebody says that they know of something, and the time of each.
     pub(super) fn note(&mut self, record: &Record) {
+        self.times.follow(record);
         let entry = &record.entry;
         if let (Action::Acknowledge, Some(digest)) = (entry.action, entry.detail_sha256) {
             let known = Acknowledged {
@@ -121,6 +127,7 @@ impl Found {
             first,
             count,
             known,
+            times,
         } = self;
         let finding = |error: Error| {
             let place = error.place();
@@ -137,6 +144,7 @@ impl Found {
             head,
             first: first.into_iter().map(finding).collect(),
             count,
+            back: times.end(),
         }
     }
 }

@@ -50,6 +50,7 @@ mod search;
 mod shared;
 mod shared_delegations;
 mod shared_secrets;
+mod times;
 mod turns;
 mod withdrawn;
 mod witnessed;
@@ -64,6 +65,8 @@ use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
 pub use shared_secrets::SecretChange;
+pub use times::StepsBack;
+pub(crate) use times::Times;
 pub use witnessed::{Progress, Walked};
 use work::Work;
 

@@ -1,6 +1,7 @@
 //! The findings of `audit verify`, for people and for programs.
 
-use dc_store::{Finding, Findings};
+use dc_pki::time::Span;
+use dc_store::{Finding, Findings, StepsBack};
 use serde_json::{Value, json};
 
 use crate::cmd::service::error::Error;
@@ -12,6 +13,7 @@ pub(super) fn json(all: &Findings, result: &Value) -> Result<(), Error> {
     object["mismatches"] = all.first.iter().map(one).collect();
     object["count"] = all.count.into();
     object["open"] = all.open().into();
+    object["time_goes_back"] = back_json(all.back);
     print(&object)
 }
 
@@ -28,8 +30,32 @@ fn one(finding: &Finding) -> Value {
     })
 }
 
+/// Where time goes back: how often, and the first place.
+pub(super) fn back_json(back: StepsBack) -> Value {
+    let first = back
+        .first
+        .map(|(record, by)| json!({ "record": record, "seconds": by.as_secs() }));
+    json!({ "count": back.count, "first": first })
+}
+
+/// Says where time goes back; nothing is wrong with the log because of it.
+pub(super) fn say_back(back: StepsBack) {
+    let Some((record, by)) = back.first else {
+        return;
+    };
+    let more = match back.count.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(", and {more} more are like it"),
+    };
+    eprintln!(
+        "note: record {record} says a time {} before the record in front of it{more}: a clock was wrong; nothing is missing or changed because of that",
+        Span::new(by)
+    );
+}
+
 /// Prints each mismatch, and what to do about them.
 pub(super) fn show(all: &Findings) -> Result<(), Error> {
+    say_back(all.back);
     for finding in &all.first {
         let digest = finding.place.digest();
         match &finding.acknowledged {

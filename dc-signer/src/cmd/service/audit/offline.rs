@@ -9,6 +9,7 @@ use dc_store::export::{Checked, ExportError, ExportReader, LogCheck};
 use indicatif::ProgressBar;
 use serde_json::json;
 
+use super::findings;
 use crate::cmd::service::error::Error;
 use crate::cmd::service::print;
 
@@ -69,13 +70,15 @@ fn show(checked: &Checked, given: usize, json: bool) -> Result<(), Error> {
         head,
         compared,
         covered,
+        back,
     } = checked;
     if json {
         return print(&json!({
             "first": first, "records": head.seq.saturating_sub(first.saturating_sub(1)), "last": head.seq,
-            "head": head.hash.to_string(), "checkpoints": compared, "covered": covered,
+            "head": head.hash.to_string(), "checkpoints": compared, "covered": covered, "time_goes_back": findings::back_json(*back),
         }));
     }
+    findings::say_back(*back);
     print(&format!(
         "records {first} to {}, none missing or changed",
         head.seq
