@@ -43,6 +43,7 @@ mod record;
 mod renew;
 mod replicas;
 mod rollover;
+mod same_node;
 pub mod secrets;
 mod servers_alone;
 mod settings;
@@ -76,6 +77,7 @@ pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
 pub(crate) use rollover::active_from;
+pub use same_node::{SameNodeWarning, of_one_name};
 pub use secrets::Secrets;
 pub use secrets::{Exported, Rotation, Secured};
 pub use servers_alone::ServersAloneWarning;
@@ -91,6 +93,7 @@ use delegations::Delegations;
 use guard::Guard;
 use json::ZoneRenewal;
 use replicas::Me;
+use same_node::Heard;
 use secrets::Keyring;
 use view::View;
 use withdrawn::Lists;
@@ -106,6 +109,7 @@ pub struct Authority {
     lists: Lists,
     secrets: Keyring,
     me: Me,
+    heard: Heard,
     /// How far the renewals are, as whoever renews has said last.
     renewals: ArcSwap<BTreeMap<String, ZoneRenewal>>,
 }
@@ -145,6 +149,7 @@ impl Authority {
             guard: Guard::new(trace, now),
             lists: Lists::default(),
             me,
+            heard: Heard::default(),
             renewals: ArcSwap::default(),
             store,
         };
@@ -284,6 +289,7 @@ impl fmt::Debug for Authority {
             lists: _,
             secrets: _,
             me: _,
+            heard: _,
             renewals: _,
         } = self;
         f.debug_struct("Authority")

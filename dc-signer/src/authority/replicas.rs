@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use pki_types::UnixTime;
 
 use super::error::PkiError;
+use super::same_node::called;
 use super::view::ZoneView;
 use super::{Authority, Error};
 use dc_store::registry::{Sha256, ZoneDelegation};
@@ -75,15 +76,21 @@ impl Authority {
     }
 }
 
-/// The other signers that work now.
+/// The other signers that work now, each by a name that no other has.
 pub(super) async fn others(
     store: &Store,
     me: Me,
     now: UnixTime,
 ) -> Result<Vec<Replica>, dc_store::Error> {
-    let mut replicas = store.replicas(now).await?;
-    replicas.retain(|replica| replica.live && replica.id != me.0);
-    Ok(replicas)
+    let all = store.replicas(now).await?;
+    let others = all
+        .iter()
+        .filter(|replica| replica.live && replica.id != me.0);
+    let named = others.map(|replica| Replica {
+        node: called(replica, &all),
+        ..replica.clone()
+    });
+    Ok(named.collect())
 }
 
 /// Those of them that cannot sign with a slot, by node.

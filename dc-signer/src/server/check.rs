@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing};
+use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, SameNodeWarning};
 use crate::checkpoints;
 use crate::config::{self, CheckpointKey, Config, KeyError, KeyErrorKind, Listen, Step};
 
@@ -158,8 +158,9 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((mut status, missing, renewals, log)) => {
+        Ok((mut status, missing, renewals, log, one_name)) => {
             found.faults.extend(log);
+            found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
             if let Some(clock @ ClockError::Unsure { .. }) = status.clock {
                 found.soon.push(clock.to_string());
@@ -190,20 +191,23 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
         let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
         let log = checkpoints::compare(config, &store).await.err();
         let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
-        Ok((status, missing, renewals, log))
+        let replicas = store.replicas(clock::now()?).await?;
+        let one_name = authority::of_one_name(&replicas);
+        Ok((status, missing, renewals, log, one_name))
     };
     let looked = looked.await;
     store.close().await;
     looked
 }
 
-/// The findings in the database: what could be issued, the keys that are missing, how far renewals are, and why the audit log is not
-/// the one that was signed for.
+/// The findings in the database: what could be issued, the keys that are missing, how far renewals are, why the audit log is not
+/// the one that was signed for, and signers with one name.
 type Looked = (
     IssuingStatus,
     Vec<Missing>,
     Vec<renewal::Status>,
     Option<String>,
+    Vec<SameNodeWarning>,
 );
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.

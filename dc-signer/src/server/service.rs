@@ -282,6 +282,7 @@ async fn begin(authority: &Authority) -> Result<(), Error> {
         tracing::warn!("{ending}");
     }
     tracing::info!(
+        id = authority.id(),
         delegations = authority.tested(),
         "a credential of each was signed and verified"
     );

@@ -28,6 +28,8 @@ pub struct Replica {
     pub id: [u8; 16],
     /// How the audit log calls it.
     pub node: String,
+    /// When it reported last, by the clock that they share.
+    pub seen: UnixTime,
     /// Set if it has reported lately.
     pub live: bool,
     /// The time of its clock when it last believed it.

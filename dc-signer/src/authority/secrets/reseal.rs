@@ -3,8 +3,9 @@
 use dc_pki::delegation::{KEY, file_of_place};
 use dc_pki::sealing::{Sealed, Which};
 use dc_store::registry::{Action, SharedDelegation, SharedSecret};
-use dc_store::{Act, SecretChange, Store};
+use dc_store::{Act, Replica, SecretChange, Store};
 
+use super::super::same_node::called;
 use super::super::{Error, SetupError};
 use super::keyring::sealing_failed;
 use super::open::{Open, Vault, all_sealed};
@@ -52,12 +53,13 @@ async fn all_have(open: &Open<'_>, which: Which, by: &Act) -> Result<(), Error> 
         Ok(*mark.map_err(sealing_failed)?.as_bytes())
     };
     let mark = open.run(marking).await?;
-    let mut nodes: Vec<String> = { open.store.replicas(by.at).await? }
-        .into_iter()
-        .filter(|replica| replica.live && !replica.sealing.contains(&mark))
-        .map(|replica| replica.node)
+    let replicas = open.store.replicas(by.at).await?;
+    let lacks = |replica: &&Replica| replica.live && !replica.sealing.contains(&mark);
+    let nodes: Vec<String> = replicas
+        .iter()
+        .filter(lacks)
+        .map(|replica| called(replica, &replicas))
         .collect();
-    nodes.dedup();
     match nodes.is_empty() {
         true => Ok(()),
         false => Err(SetupError::SignersLackKey { nodes, which }.into()),

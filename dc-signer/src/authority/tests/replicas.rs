@@ -1,7 +1,7 @@
 //! Several signers on one database: a zone moves on when all of them can follow.
 
 use super::bench::{Bench, zone};
-use crate::authority::Error;
+use crate::authority::{Authority, Error, of_one_name};
 use crate::testing::{Database, on_both};
 use dc_store::registry::DelegationState;
 
@@ -10,6 +10,7 @@ on_both! {
     a_signer_that_is_gone_is_not_waited_for,
     an_operator_is_told_who_would_be_left_behind,
     nobody_is_waited_for_while_nothing_can_be_issued,
+    two_signers_with_one_name_are_told_apart_by_their_ids,
 }
 
 const DAY: u64 = 86_400;
@@ -104,4 +105,44 @@ async fn nobody_is_waited_for_while_nothing_can_be_issued(database: &Database) {
     bench.import(late).await;
     bench.authority.keep_zones(late).await.unwrap();
     assert_eq!(state(&bench, 2).await, DelegationState::Active);
+}
+
+async fn two_signers_with_one_name_are_told_apart_by_their_ids(database: &Database) {
+    let bench = Bench::new(database).await;
+    let (first, second) = (bench.other(database).await, bench.other(database).await);
+    assert_ne!(first.id(), second.id());
+    for signer in [&first, &second] {
+        signer.report(bench.now).await.unwrap();
+    }
+    database
+        .tamper("UPDATE replicas SET seen = seen - 60")
+        .await;
+    // The other may be one that was killed.
+    assert_eq!(first.same_node(bench.now).await.unwrap(), None);
+    for signer in [&first, &second] {
+        signer.report(bench.after(60)).await.unwrap();
+    }
+    let warning = first.same_node(bench.after(60)).await.unwrap().unwrap();
+    assert_eq!(warning.ids, [first.id(), second.id()]);
+    let replicas = bench.store.replicas(bench.after(60)).await.unwrap();
+    let found = of_one_name(&replicas).remove(0).to_string();
+    for word in [&first.id(), &second.id(), "2 signers", "node-2"] {
+        assert!(found.contains(word), "{found}");
+    }
+    // What names a signer names the right one.
+    let next = bench.import(bench.now).await;
+    let refusal = bench
+        .authority
+        .rollover(&zone(), &bench.by(bench.now))
+        .await;
+    let Err(Error::KeyNotEverywhere { nodes, .. }) = &refusal else {
+        panic!("{refusal:?}");
+    };
+    let of = |signer: &Authority| format!("node-2 (id {})", signer.id());
+    let mut expected = [of(&first), of(&second)];
+    expected.sort();
+    let mut nodes = nodes.clone();
+    nodes.sort();
+    assert_eq!(nodes, expected);
+    assert_eq!(state(&bench, next).await, DelegationState::Next);
 }

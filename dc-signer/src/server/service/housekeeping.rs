@@ -5,12 +5,13 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pki_types::UnixTime;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::people;
 use super::settings::Current;
 use crate::api::App;
-use crate::authority::{self, Authority, BothFormsWarning, ServersAloneWarning};
+use crate::authority::{self, Authority, BothFormsWarning, SameNodeWarning, ServersAloneWarning};
 use crate::config::Retention;
 use crate::server::telemetry::{self, DelegationExpiry, Metrics};
 use dc_pki::clock;
@@ -122,6 +123,7 @@ impl Housekeeping {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
         self.report(told).await;
+        self.look_for_twins(told, now).await;
         if let Err(error) = self.app.tidy(now).await {
             tracing::warn!(%error, "the refused requests cannot be counted");
         }
@@ -132,6 +134,20 @@ impl Housekeeping {
         let looked = people::look_after(&self.authority, &self.metrics, known, now);
         if let Err(error) = looked.await {
             tracing::warn!(%error, "the operators cannot be looked after");
+        }
+    }
+
+    /// Once for each set of signers with one name, as long as it is so.
+    async fn look_for_twins(&self, told: &mut Told, now: UnixTime) {
+        match self.authority.same_node(now).await {
+            Ok(found) if found == told.same_node => {}
+            Ok(found) => {
+                if let Some(warning) = &found {
+                    tracing::error!("{warning}");
+                }
+                told.same_node = found;
+            }
+            Err(error) => tracing::debug!(%error, "the other signers cannot be read"),
         }
     }
 
@@ -235,6 +251,8 @@ struct Told {
     broken_glass: Option<u64>,
     /// The log's lines on keys that are missing.
     missing: Vec<String>,
+    /// The signers with this one's name, when it was looked last.
+    same_node: Option<SameNodeWarning>,
     /// The zones that had credentials of both forms when it was looked last.
     both_forms: Vec<BothFormsWarning>,
     /// The certificates for servers alone, in zones that issue for clients, when it was looked last.

@@ -120,6 +120,7 @@ fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
     Ok(Replica {
         id: row.bytes("id")?,
         node: row.text("node")?,
+        seen: UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seen).unwrap_or(0))),
         // One that is seen in the future was seen by a clock that has been set since.
         live: !row.flag("stopped")? && seen.abs_diff(reference) <= Replica::SILENT.as_secs(),
         clock: row.maybe_time("clock")?,
