@@ -99,7 +99,7 @@ impl IssuingStatus {
         let text = |zone: &ZoneStatus| {
             let ZoneStatus { zone, until, .. } = zone;
             format!(
-                "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'",
+                "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'; if a CA is configured for it, 'dc-signer certificate status --config FILE' says when that is asked",
                 Moment(*until)
             )
         };

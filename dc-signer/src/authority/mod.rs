@@ -76,7 +76,7 @@ pub use issuing_status::{IssuingStatus, KeyStatus, ZoneStatus};
 pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
-pub(crate) use rollover::active_from;
+pub use rollover::active_by;
 pub use same_node::{SameNodeWarning, of_one_name};
 pub use secrets::Secrets;
 pub use secrets::{Exported, Rotation, Secured};

@@ -88,12 +88,22 @@ fn is_due(zone: &Zone, next: &ZoneDelegation, now: UnixTime) -> bool {
 }
 
 /// When a certificate can become active without need: it has soaked, and every signer has had time to load it.
-pub(crate) fn active_from(next: &ZoneDelegation) -> UnixTime {
+fn active_from(next: &ZoneDelegation) -> UnixTime {
     // Certificates of minutes have no ten to wait.
     let spread = SPREAD.min(next.life() / 16);
     let seen = next.since.as_secs().saturating_add(spread.as_secs());
     let at = next.soaked_at().as_secs().max(seen);
     UnixTime::since_unix_epoch(Duration::from_secs(at))
+}
+
+/// When a certificate becomes active, if it is the next one and its key is here: at the latest when nothing may be issued from the
+/// active one any more, soaked or not.
+#[must_use]
+pub fn active_by(zone: &Zone, next: &ZoneDelegation) -> UnixTime {
+    let needed = zone.active().map_or(next.not_before, |active| {
+        active.issues_until().max(next.not_before)
+    });
+    active_from(next).min(needed)
 }
 
 fn has_ended(slot: &ZoneDelegation, now: UnixTime) -> bool {

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::schedule;
 use super::settings::Settings;
 use crate::authority::json::ZoneRenewal;
-use crate::authority::{Waiting, active_from};
+use crate::authority::{Waiting, active_by};
 use crate::config::Config;
 use dc_pki::names::ZoneName;
 use dc_pki::time::{Moment, Span};
@@ -24,6 +24,8 @@ pub struct Status {
     pub zone: ZoneName,
     /// When the next certificate is ordered; none if nobody has looked yet.
     pub order_at: Option<UnixTime>,
+    /// Set if that time has come.
+    pub is_due: bool,
     /// How often it was ordered.
     pub attempts: u32,
     /// Since when that fails.
@@ -47,8 +49,10 @@ pub struct Status {
 pub struct Candidate {
     /// Its slot.
     pub slot: u32,
-    /// When it can become active.
+    /// When it can become active: when it has soaked, or before that if nothing may be issued from the active one any more.
     pub soaked_at: UnixTime,
+    /// Set if that is because nothing may be issued from the active one then: it waits for nobody.
+    pub is_needed: bool,
     /// The signers that lack its key.
     pub lacking: Vec<String>,
 }
@@ -76,7 +80,11 @@ impl Status {
         };
         Self {
             zone: zone.zone.clone(),
-            order_at: renewal.map(|renewal| renewal.order_at),
+            // One that is imported late is ordered for from then on, and not before it was there.
+            order_at: renewal.map(|renewal| {
+                newest.map_or(renewal.order_at, |slot| renewal.order_at.max(slot.since))
+            }),
+            is_due: renewal.is_some_and(|renewal| renewal.order_at <= now),
             attempts: renewal.map_or(0, |renewal| renewal.attempts),
             failing_since: renewal.and_then(|renewal| renewal.failing_since),
             try_at: renewal.and_then(|renewal| renewal.try_at),
@@ -163,6 +171,7 @@ impl Status {
                  slot,
                  soaked_at,
                  lacking,
+                 is_needed: _,
              }| {
                 let why = match lacking.is_empty() {
                     true => "the log says why".to_owned(),
@@ -192,7 +201,10 @@ fn candidate(zone: &Zone, slot: &ZoneDelegation, waiting: &[Waiting]) -> Candida
     let lacking = waiting.iter().find(waits);
     Candidate {
         slot: slot.number,
-        soaked_at: active_from(slot),
+        soaked_at: active_by(zone, slot),
+        is_needed: zone
+            .active()
+            .is_none_or(|active| active_by(zone, slot) >= active.issues_until()),
         lacking: lacking.map_or_else(Vec::new, |waiting| waiting.nodes.clone()),
     }
 }
@@ -202,20 +214,33 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let zone = &self.zone;
         if let Some(Candidate {
-            slot, soaked_at, ..
+            slot,
+            soaked_at,
+            is_needed,
+            ..
         }) = &self.candidate
         {
-            return write!(
-                f,
-                "zone {zone}: slot {slot} is the next one, and can be active from {} on",
-                Moment(*soaked_at)
-            );
+            let at = Moment(*soaked_at);
+            return match is_needed {
+                true => write!(
+                    f,
+                    "zone {zone}: slot {slot} is the next one, and becomes active at {at}, because nothing may be issued from the active one from then on"
+                ),
+                false => write!(
+                    f,
+                    "zone {zone}: slot {slot} is the next one, and can be active from {at} on"
+                ),
+            };
         }
         match (self.order_at, self.try_at) {
             (Some(_), Some(at)) => write!(
                 f,
                 "zone {zone}: the next delegation certificate is ordered again at {}",
                 Moment(at)
+            ),
+            (Some(_), None) if self.is_due => write!(
+                f,
+                "zone {zone}: the next delegation certificate is due, and ordered within a minute by a signer that runs"
             ),
             (Some(at), None) => write!(
                 f,
@@ -326,6 +351,45 @@ mod tests {
         let short = zone(&[(DelegationState::Active, 1, 7)]);
         let short = status(&short, &renewal(&short), &[]).warnings(at(NOW));
         assert!(short[0].contains("are short"), "{short:?}");
+    }
+
+    #[test]
+    fn a_candidate_is_active_as_soon_as_it_is_needed_soaked_or_not() {
+        let zone = |age| {
+            zone(&[
+                (DelegationState::Active, age, 30),
+                (DelegationState::Next, 0, 100),
+            ])
+        };
+        // Two days from now there are 15 left of the first, and 6 of the second.
+        let soaks = zone(13);
+        let status = status(&soaks, &renewal(&soaks), &[]);
+        let text = format!("can be active from {} on", Moment(at(NOW + 2 * DAY)));
+        assert!(status.to_string().ends_with(&text), "{status}");
+        let needed = zone(22);
+        let until = needed.active().unwrap().issues_until();
+        assert!(until < at(NOW + 2 * DAY));
+        let status = Status::of(
+            &needed,
+            Some(&renewal(&needed)),
+            &[],
+            66,
+            dc_core::DEFAULT_LIFETIME,
+            at(NOW),
+        );
+        let text = format!("becomes active at {}, because", Moment(until));
+        assert!(status.to_string().contains(&text), "{status}");
+        assert_eq!(status.candidate.unwrap().soaked_at, until);
+    }
+
+    #[test]
+    fn a_certificate_that_is_imported_late_is_no_order_that_was_missed() {
+        let mut late = zone(&[(DelegationState::Active, 70, 100)]);
+        late.delegations[0].since = at(NOW - 60);
+        let status = status(&late, &renewal(&late), &[]);
+        assert_eq!(status.warnings(at(NOW)), Vec::<String>::new());
+        assert!(status.to_string().contains("within a minute"), "{status}");
+        assert_eq!(status.order_at, Some(at(NOW - 60)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use dc_pki::delegation::KEY;
 use dc_pki::time::Moment;
 use dc_pki::{clock, files};
+use dc_signer::authority::active_by;
 use dc_signer::config::Config;
 use dc_signer::renewal;
 use dc_signer::renewal::ordering::{self, ConfiguredCa};
@@ -172,9 +173,10 @@ fn state(status: &Status, renewal: Option<&renewal::Status>, now: UnixTime) -> V
     let next = status.slot(DelegationState::Next);
     match (status.zone.active(), next) {
         (_, Some(next)) => lines.push(format!(
-            "zone {zone}: slot {} is the next one, and becomes active by itself when it has soaked and every signer has its key; \
-             'dc-signer zones rollover {zone} --now --reason WHY --config FILE' does not wait",
-            next.number
+            "zone {zone}: slot {} is the next one, and becomes active by itself from {} on, as soon as every signer has its key, or without \
+             that once nothing may be issued from the active one; 'dc-signer zones rollover {zone} --now --reason WHY --config FILE' does not wait",
+            next.number,
+            Moment(active_by(&status.zone, next))
         )),
         (Some(active), None) => lines.push(format!(
             "zone {zone}: it needs the next certificate before {}, when nothing can be issued from this one any more",
