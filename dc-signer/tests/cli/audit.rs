@@ -71,7 +71,8 @@ fn an_export_goes_on_where_it_was_left_off() {
     assert_eq!(whole.lines().count(), 8, "{whole}");
     export(&["--out", "all", "--resume"]).succeeded();
     assert_eq!(signer.0.read("all"), whole);
-    export(&["--out", "all"]).refused(&["all: "]);
+    export(&["--out", "all"]).refused(&["all exists", "--resume"]);
+    assert_eq!(export(&["--out", "-"]).succeeded(), whole);
     signer.0.write("all", &whole[..whole.len() - 200]);
     export(&["--out", "all", "--resume"]).succeeded();
     assert_eq!(signer.0.read("all"), whole);

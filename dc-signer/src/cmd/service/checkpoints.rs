@@ -9,6 +9,7 @@ use dc_pki::keys;
 use dc_store::{AuditTree, Store};
 
 use super::error::Error;
+use super::place::for_file;
 
 /// The checkpoints of a file, each verified.
 #[derive(Debug, Default)]
@@ -20,7 +21,9 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// Fails with [`Error::CheckpointFile`], and with [`Error::Checkpoints`] if one is malformed or not signed by this key.
     pub(super) fn read(path: &Path, key: &VerifyingKey) -> Result<Self, Error> {
+        let invoker = for_file(path)?;
         let file = fs::read_to_string(path).map_err(failed(path))?;
+        drop(invoker);
         let notes = Note::read_all(&file).map_err(wrong(path))?;
         let all = notes.iter().map(|note| Checkpoint::verify(note, key));
         let all = all.collect::<Result<_, _>>().map_err(wrong(path))?;
@@ -54,7 +57,10 @@ pub(super) async fn append(
     path: &Path,
     key: &SigningKey,
 ) -> Result<Checkpoint, Error> {
-    let known = match fs::exists(path).map_err(failed(path))? {
+    let invoker = for_file(path)?;
+    let there = fs::exists(path).map_err(failed(path))?;
+    drop(invoker);
+    let known = match there {
         true => Checkpoints::read(path, key.verifying_key())?,
         false => Checkpoints::default(),
     };
@@ -64,6 +70,7 @@ pub(super) async fn append(
     let all = [known.all, vec![new.clone()]].concat();
     store.verify_audit_with(all, &|_| ()).await?;
     let note = new.sign(key).map_err(wrong(path))?;
+    let _invoker = for_file(path)?;
     let file = File::options().create(true).append(true).open(path);
     file.and_then(|mut file| {
         file.write_all(format!("{note}\n").as_bytes())?;

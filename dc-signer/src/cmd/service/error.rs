@@ -1,7 +1,7 @@
 //! Errors of the service's commands.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
 use dc_pki::sealing::SealError;
@@ -38,7 +38,7 @@ pub(crate) enum Error {
         path: PathBuf,
     },
     /// A file of checkpoints cannot be read or written.
-    #[error("{}: {source}{}", .path.display(), whose(.path, .source))]
+    #[error("{}: {source}{}", .path.display(), whose(.source))]
     CheckpointFile {
         /// The file.
         path: PathBuf,
@@ -118,6 +118,12 @@ pub(crate) enum Error {
         first: u64,
         /// Its last record.
         last: u64,
+    },
+    /// An export is to be written over something.
+    #[error("{} exists, and an export overwrites nothing: give another file, or --resume to go on with the export in it", .path.display())]
+    ExportExists {
+        /// The file.
+        path: PathBuf,
     },
     /// A file of checkpoints has none in it.
     #[error("{} has no checkpoint in it: find out whether it was emptied, and take the file of another place", .path.display())]
@@ -210,27 +216,15 @@ impl Error {
     }
 }
 
-/// The advice about a file that this process may not use, which is not root any more when root works in the service's place.
-fn whose(path: &Path, source: &io::Error) -> String {
+/// The advice about a file that this process may not use, which is not root any more when root works in the service's place. Never to
+/// give the service a folder that is not its own: it may be the one that its configuration is in.
+fn whose(source: &io::Error) -> String {
     if source.kind() != io::ErrorKind::PermissionDenied {
         return String::new();
     }
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
-    let owner = |path: &Path| owner::Account::owning(path).ok().flatten();
-    let me = owner::Account::me();
-    let (whose, what) = match owner(path) {
-        Some(account) => (account, path),
-        None => match owner(folder) {
-            Some(account) => (account, folder),
-            None => return String::new(),
-        },
-    };
-    let (me, whose, what) = (me.word(), whose.word(), what.display());
+    let me = owner::Account::me().word();
     format!(
-        ": this is done as {me}, who owns the data folder, and {what} is {whose}'s: use a folder of {me}'s, such as one made with 'install -d -o {me} DIR', or do 'chown {me} {what}'"
+        ": this is done as {me}: use a file in a folder of {me}'s, such as one made with 'install -d -o {me} DIR'"
     )
 }
 

@@ -2,17 +2,16 @@
 
 use super::credential::Credential;
 use super::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dc_pki::{clock, files};
-use dc_signer::authority::Authority;
 use dc_signer::authority::claim::Caller;
 use dc_signer::authority::database;
 use dc_signer::authority::clock_agrees;
 use dc_signer::checkpoints::{self, AtOnce};
 use dc_signer::config::Config;
-use dc_store::owner::{self, Account};
+use dc_store::owner::{self, Account, Invoker};
 use dc_store::registry::{Device, Error as Registry, Reason, Role};
 use dc_store::{Act, Find, Store};
 use pki_types::UnixTime;
@@ -91,6 +90,20 @@ impl Place {
             );
         }
         Ok(config)
+    }
+}
+
+/// For a file that a command is given: whoever runs it reads and writes it, unless it is in a folder of the service's user, where a link
+/// may lead root anywhere. Holds as long as the result lives.
+pub(super) fn for_file(path: &Path) -> Result<Option<Invoker>, Error> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let owner = Account::owning(folder).ok().flatten();
+    match owner.is_some_and(|owner| owner.is_same_user(&Account::me())) {
+        true => Ok(None),
+        false => Ok(Some(owner::as_invoker()?)),
     }
 }
 

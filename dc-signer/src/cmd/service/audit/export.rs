@@ -11,7 +11,7 @@ use pki_types::UnixTime;
 
 use super::list::time;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::Place;
+use crate::cmd::service::place::{Place, for_file};
 
 /// Which records, and where to.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,9 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_store(async |store| {
             let end = self.end(store).await?;
-            let Some(path) = &self.out else {
+            // As many programs have it.
+            let out = self.out.as_ref().filter(|path| *path != Path::new("-"));
+            let Some(path) = out else {
                 let tree = self.begin(store, end).await?;
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 out.write_all(first_line(&tree).as_bytes())
@@ -50,11 +52,16 @@ impl Args {
                 write(store, tree, end, &mut out, &shown()).await?;
                 return out.flush().map_err(failed);
             };
-            let (file, tree) = match self.resume && path.exists() {
+            let invoker = for_file(path)?;
+            let there = path.exists();
+            drop(invoker);
+            let (file, tree) = match self.resume && there {
                 true => resume(path)?,
+                false if there => return Err(Error::ExportExists { path: path.clone() }),
                 false => {
                     // Nothing is left behind of what cannot begin.
                     let tree = self.begin(store, end).await?;
+                    let _invoker = for_file(path)?;
                     let mut file = File::create_new(path).map_err(failed_at(path))?;
                     file.write_all(first_line(&tree).as_bytes())
                         .map_err(failed_at(path))?;
@@ -147,11 +154,13 @@ fn resume(path: &Path) -> Result<(File, AuditTree), Error> {
         path: path.into(),
         source: Box::new(source),
     };
+    let invoker = for_file(path)?;
     let file = File::options()
         .read(true)
         .write(true)
         .open(path)
         .map_err(failed_at(path))?;
+    drop(invoker);
     let mut reader = ExportReader::new(BufReader::with_capacity(1 << 20, &file)).map_err(wrong)?;
     let mut check = LogCheck::new(Vec::new());
     check.begin(reader.after()).map_err(wrong)?;
