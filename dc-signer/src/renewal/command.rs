@@ -81,12 +81,22 @@ impl From<ProgramError> for OrderError {
                 code: Some(LATER),
                 output,
                 ..
-            } => Self::Later(seconds(&output), said),
+            } => {
+                let after = seconds(&output);
+                let when = after.map_or_else(String::new, |after| {
+                    format!(" in {}", humantime::format_duration(after))
+                });
+                Self::Later(
+                    after,
+                    format!("{said}: status {LATER} is to try again later{when}"),
+                )
+            }
             ProgramError::Failed {
                 code: Some(SETUP), ..
-            }
-            | ProgramError::NotStarted { .. }
-            | ProgramError::TooMuch { .. } => Self::Setup(said),
+            } => Self::Setup(format!(
+                "{said}: status {SETUP} is that it lacks something on this machine"
+            )),
+            ProgramError::NotStarted { .. } | ProgramError::TooMuch { .. } => Self::Setup(said),
             ProgramError::Failed { code: Some(_), .. } => Self::Refused(said),
             ProgramError::Failed { code: None, .. } | ProgramError::TooSlow { .. } => {
                 Self::Later(None, said)
@@ -152,6 +162,9 @@ mod tests {
                 "{script}"
             );
             assert_eq!(error.retry_after(), expected);
+            let said = error.to_string();
+            let is_said = said.contains("status 75 is to try again later in 1m");
+            assert_eq!(is_said, expected.is_some(), "{said}");
         }
         let refused = order("echo 'no such profile' >&2; exit 1")
             .await
@@ -159,5 +172,10 @@ mod tests {
         assert!(matches!(&refused, OrderError::Refused(why) if why.contains("no such profile")));
         let setup = order("exit 78").await.unwrap_err();
         assert!(matches!(setup, OrderError::Setup(_)), "{setup}");
+        assert!(
+            setup
+                .to_string()
+                .contains("lacks something on this machine")
+        );
     }
 }

@@ -23,3 +23,10 @@ pub use folder::{Given, KeyOf, OrderFolder, REQUEST};
 pub use renewer::{Done, Renewer};
 pub use settings::{OfZone, Settings};
 pub use status::{Candidate, Status};
+
+/// Looks whether this process could start the program of an order, and starts nothing.
+///
+/// Fails with a sentence that names it.
+pub(crate) fn look_for_program(argv: &[String]) -> Result<(), impl std::fmt::Display + use<>> {
+    program::look_for(argv)
+}

@@ -1,11 +1,12 @@
 //! A program of the operator's: given its input and a time to end in, it says something and how it went.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, eaccess};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -161,6 +162,30 @@ impl Drop for Group {
     }
 }
 
+/// Looks whether this process could start a program; does not start it.
+///
+/// Fails with [`ProgramError::NotStarted`].
+pub(super) fn look_for(argv: &[String]) -> Result<(), ProgramError> {
+    let Some(program) = argv.first() else {
+        return Ok(());
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places: Vec<PathBuf> = match program.contains('/') {
+        true => vec![program.into()],
+        false => std::env::split_paths(&path)
+            .map(|folder| folder.join(program))
+            .collect(),
+    };
+    let is_there = |place: &&PathBuf| place.is_file();
+    let kind = match places.iter().find(is_there) {
+        Some(place) if eaccess(place, AccessFlags::X_OK).is_ok() => return Ok(()),
+        Some(_) => io::ErrorKind::PermissionDenied,
+        None => io::ErrorKind::NotFound,
+    };
+    let program = program.clone();
+    Err(ProgramError::NotStarted { program, kind })
+}
+
 /// The reason that a program gave no answer.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[non_exhaustive]
@@ -302,5 +327,22 @@ mod tests {
         );
         let error = sh("yes | head -c 100000", b"").await.unwrap_err();
         assert!(matches!(error, ProgramError::TooMuch { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_program_is_looked_for_before_it_is_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("order");
+        let argv = [path.to_str().unwrap().to_owned()];
+        let said = || look_for(&argv).unwrap_err().to_string();
+        assert!(said().contains("entity not found"), "{}", said());
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        assert!(said().contains("permission denied"), "{}", said());
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).unwrap();
+        look_for(&argv).unwrap();
+        look_for(&["sh".to_owned()]).unwrap();
+        assert!(look_for(&["no-such-program".to_owned()]).is_err());
+        look_for(&[]).unwrap();
     }
 }

@@ -21,7 +21,7 @@ use crate::server::exposed::{self, Exposed};
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
-use dc_pki::{clock, files, trust};
+use dc_pki::{clock, files, keys, trust};
 use dc_store::{Location, Store};
 pub(crate) use room::is_full;
 
@@ -36,6 +36,7 @@ pub fn check_with_data(
     check_and(path, provider, |config, found| {
         data::look(config, found);
         look_at_checkpoints(config, found);
+        look_at_what_is_used_later(config, found);
         let (keys, rest): (Vec<_>, Vec<_>) = { exposed::look(config, path) }
             .into_iter()
             .partition(Exposed::is_key);
@@ -105,6 +106,26 @@ fn look_at_checkpoints(config: &Config, found: &mut Findings<'_>) {
     };
     let key = ["checkpoints".into(), key.into()];
     found.keep(&key, checkpoints::look(config));
+}
+
+/// The programs that orders start, and what a signing process on another machine is shown: a service runs without them for as long as
+/// nobody orders and no key is there.
+fn look_at_what_is_used_later(config: &Config, found: &mut Findings<'_>) {
+    for (place, command) in config.order_command.iter().enumerate() {
+        let key = ["order_command".into(), place.into(), "command".into()];
+        found.keep(&key, renewal::look_for_program(&command.command));
+    }
+    for (place, acme) in config.acme.iter().enumerate() {
+        let key = ["acme".into(), place.into(), "hook".into()];
+        let hook = acme.hook.as_deref().unwrap_or_default();
+        found.keep(&key, renewal::look_for_program(hook));
+    }
+    if let Some(process) = &config.keys.process {
+        let key = |word: &'static str| ["keys".into(), "process".into(), word.into()];
+        found.keep(&key("certificate"), read_certificates(&process.certificate));
+        found.keep(&key("key"), keys::read(&process.key).map(|_| ()));
+        found.keep(&key("peer"), read_certificates(&process.peer));
+    }
 }
 
 /// The roots of the CAs that certificates are ordered from, and of what they issue.

@@ -12,7 +12,7 @@ use dc_signer::renewal::ordering::{self, ConfiguredCa, OrderingError, Wanted};
 use dc_signer::renewal::returned::Returned;
 use dc_signer::renewal::{Given, KeyOf, OrderFolder, REQUEST};
 use dc_store::owner;
-use dc_store::registry::{self, Role, Zone};
+use dc_store::registry::{self, DelegationState, Role, Zone};
 use serde_json::json;
 
 use super::super::error::Error;
@@ -53,6 +53,15 @@ impl Args {
                 let ca = ConfiguredCa::of(config, &self.zone).ok_or_else(|| Error::NoCa {
                     zone: self.zone.clone(),
                 })?;
+                let newest = zone.delegations.iter().rev();
+                if let Some(next) = { newest }.find(|slot| slot.state == DelegationState::Next) {
+                    eprintln!(
+                        "note: zone {} has its next certificate already, slot {}, until {}: this orders one more",
+                        self.zone,
+                        next.number,
+                        Moment(next.not_after)
+                    );
+                }
                 let active = open.authority.active_certificate(&self.zone).await?;
                 let folder = self.folder(open, config, &zone, active.as_deref())?;
                 // The CA may be behind a program, and a DNS server may.
