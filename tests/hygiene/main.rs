@@ -11,6 +11,7 @@ mod named_paths;
 mod programs;
 mod requirements;
 mod runbook;
+mod secrets;
 mod sizes;
 mod source;
 mod tables;

@@ -353,7 +353,7 @@ const HELP: &str = "\
 Another signer of the same database needs the configuration and the key-encryption key ([secrets] key), nothing else.
 
 Examples:
-  openssl rand -hex 32 > /etc/dc-signer/secrets.key   # readable for the service alone; keep a copy elsewhere
+  (umask 077; openssl rand -hex 32 > /etc/dc-signer/secrets.key)   # give it to the service's user; keep a copy elsewhere
   dc-signer secrets seal --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer secrets rotate lists --overlap 30d --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer secrets show --config /etc/dc-signer/config.toml";
