@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod admission;
+mod book;
+mod decision;
+mod enrolments;
+mod operators;
+mod pace;
+mod queue;
+mod renewals;
+mod tally;
+mod whence;
+
+pub use admission::Admission;
+pub use decision::{AdmissionLimits, Asks, Decision, Later};
+pub use queue::{Notice, Queue, QueueLimits, Why};
+pub use renewals::Left;
+pub use whence::Whence;
+
+/// The number of somebody who has come, which nobody else gets.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Id(u64);
