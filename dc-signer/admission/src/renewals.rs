@@ -175,8 +175,8 @@ const URGENT: Duration = Duration::from_secs(1800);
 const EARLY: Duration = Duration::from_secs(1);
 const LEAST_GRACE: Duration = Duration::from_secs(120);
 const LEAST_HORIZON: Duration = Duration::from_secs(300);
-/// So much of the time until all that are reserved are served is used, so that half of the slots stay free for whoever is in a hurry
-/// and for those who come meanwhile.
-const LOOSE: f64 = 2.0;
+/// Reservations are spread over so many times the time that they take, so that most of it stays free for devices in a hurry and for
+/// those that come meanwhile, which are then served with one request.
+const LOOSE: f64 = 3.0;
 /// About 60 MB. Those beyond are given a slot that nobody remembers.
 const MOST_TOLD: usize = 1_000_000;

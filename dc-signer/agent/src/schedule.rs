@@ -87,6 +87,11 @@ impl Life {
 /// How a request failed, as far as the next one is concerned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Failure {
+    /// The signer keeps a time for this device alone.
+    Reserved {
+        /// After how many seconds.
+        after: u64,
+    },
     /// It may well succeed later.
     Transient {
         /// Retry-After, in seconds, if the signer said so.
@@ -111,6 +116,11 @@ pub fn try_again_at(
     let remaining = expires.map(|expires| expires.saturating_sub(now));
     let (shortest, longest) = match failure {
         Failure::Permanent => (18 * HOUR, 30 * HOUR),
+        Failure::Reserved { after } => {
+            // No earlier, because it is kept from then on; and hardly later, because others have the time after it.
+            let wanted = after.clamp(MINUTE, longest_reservation(remaining));
+            (wanted, wanted + (wanted / 10).min(A_MOMENT))
+        }
         Failure::Transient { retry_after: None } => {
             let doubled = FIRST_CAP.saturating_mul(1 << failures.saturating_sub(1).min(16));
             (MINUTE, MINUTE + doubled.min(cap(remaining)))
@@ -141,6 +151,14 @@ fn longest_wait(remaining: Option<u64>) -> u64 {
         None => LAST_CAP,
         Some(0) => EXPIRED_CAP,
         Some(remaining) => (remaining / 2).clamp(FIRST_CAP, DAY),
+    }
+}
+
+/// The same where the signer keeps the time: whoever has lost everything already does not lose more by it.
+fn longest_reservation(remaining: Option<u64>) -> u64 {
+    match remaining {
+        Some(0) => LAST_CAP,
+        remaining => longest_wait(remaining),
     }
 }
 
@@ -183,6 +201,7 @@ pub fn pulled_to(now: u64, spread: u64, expires: u64, draw: Draw) -> u64 {
 /// The longest wait for anything but a renewal.
 pub const LONGEST_WAIT: u64 = 30 * HOUR;
 
+const A_MOMENT: u64 = 5;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;

@@ -201,11 +201,11 @@ impl ClientError {
             Self::Refused {
                 problem,
                 retry_after,
-            } => match is_transient(problem) {
-                true => Failure::Transient {
-                    retry_after: *retry_after,
-                },
-                false => Failure::Permanent,
+            } => match (is_transient(problem), problem.available_from, *retry_after) {
+                (false, ..) => Failure::Permanent,
+                // It knows from when on, and says in how many seconds that is, which needs no clock.
+                (true, Some(_), Some(after)) => Failure::Reserved { after },
+                (true, _, retry_after) => Failure::Transient { retry_after },
             },
             // Without the API's own word for it, it may be a proxy that is set up wrong for an hour.
             Self::Status { retry_after, .. } => Failure::Transient {
@@ -356,6 +356,23 @@ mod tests {
         ] {
             let retry_after = Some(9);
             assert_eq!(trouble.failure(), Failure::Transient { retry_after });
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_signer_keeps_is_a_reservation() {
+        let mut problem = Problem::new(Kind::Busy, "come again later");
+        for available_from in [None, Some(1_800_000_000)] {
+            problem.available_from = available_from;
+            let json = serde_json::to_vec(&problem).unwrap();
+            let failure = ClientError::refused(&json, 503, Some(9)).failure();
+            let expected = match available_from {
+                Some(_) => Failure::Reserved { after: 9 },
+                None => Failure::Transient {
+                    retry_after: Some(9),
+                },
+            };
+            assert_eq!(failure, expected);
         }
     }
 

@@ -51,7 +51,8 @@ proptest! {
         draw: u32,
     ) {
         let expires = left.map(|left| now + u64::from(left));
-        for failure in [Failure::Transient { retry_after }, Failure::Permanent] {
+        let after = retry_after.unwrap_or(0);
+        for failure in [Failure::Transient { retry_after }, Failure::Reserved { after }, Failure::Permanent] {
             let at = try_again_at(now, expires, failures, failure, Draw(draw));
             prop_assert!((now + MINUTE..=now + LONGEST_WAIT).contains(&at));
         }
@@ -69,6 +70,14 @@ proptest! {
         let wait = try_again_at(ISSUED, Some(ISSUED + left), 1, failure, Draw(draw)) - ISSUED;
         prop_assert!(wait >= wanted.min(left / 2).min(DAY));
         prop_assert!(wait <= left * 55 / 100);
+    }
+
+    #[test]
+    fn a_reservation_is_kept_to_the_moment_as_long_as_half_of_the_life_stays(left in HOUR..LIFE, after: u64, draw: u32) {
+        let failure = Failure::Reserved { after };
+        let wait = try_again_at(ISSUED, Some(ISSUED + left), 1, failure, Draw(draw)) - ISSUED;
+        let wanted = after.clamp(MINUTE, (left / 2).min(DAY));
+        prop_assert!((wanted..=wanted + A_MOMENT).contains(&wait));
     }
 
     #[test]
