@@ -103,7 +103,7 @@ impl Checkpoint {
 
     /// Has it signed by whoever has the log's key, which may take as long as a token or another process does.
     ///
-    /// Fails with [`Error::SignerFailed`], with [`Error::BadNote`] as [`Self::sign`] does, and with [`Error::NotSigned`] or
+    /// Fails with [`Error::SignerFailed`] and [`Error::SignerRefused`], with [`Error::BadNote`] as [`Self::sign`] does, and with [`Error::NotSigned`] or
     /// [`Error::WrongSignature`] if what comes back is no signature by that key.
     pub fn sign_by(
         &self,

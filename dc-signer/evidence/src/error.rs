@@ -85,6 +85,12 @@ pub enum Error {
         /// Its words.
         reason: String,
     },
+    /// The holder of the log's key has signed for another log, and signs nothing for this one.
+    #[error("the key of the log is not used for this log: {reason}")]
+    SignerRefused {
+        /// Its words.
+        reason: String,
+    },
     /// A subtree of this height does not fit behind so many records.
     #[error("no subtree of 2^{height} records can stand behind {size}")]
     Unaligned {

@@ -10,17 +10,18 @@ pub trait CheckpointSigner: fmt::Debug + Send + Sync {
     /// The key that others verify the log's checkpoints with.
     fn verifying_key(&self) -> &VerifyingKey;
 
-    /// The number of records of the log that it signed for last, from which it wants to be shown how the log has grown; none if it
-    /// has signed for none, or does not count. It may block.
+    /// The number of records of the log that it signed for last, and their root: it wants to be shown how the log has grown from
+    /// there. None if it has signed for none, or does not count. It may block.
     ///
     /// Fails with [`Error::SignerFailed`].
-    fn last_size(&self) -> Result<Option<u64>, Error> {
+    fn last(&self) -> Result<Option<(u64, Hash)>, Error> {
         Ok(None)
     }
 
     /// Signs a checkpoint's text. It may block, so it is never called where it must not.
     ///
-    /// Fails with [`Error::SignerFailed`].
+    /// Fails with [`Error::SignerFailed`], and with [`Error::SignerRefused`] if it has signed for a log that this one does not go on
+    /// from.
     fn sign(&self, text: &str, growth: Option<&Growth>) -> Result<Signature, Error>;
 }
 

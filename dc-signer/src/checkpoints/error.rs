@@ -71,6 +71,12 @@ pub enum Error {
         /// The fault.
         source: ProcessFault,
     },
+    /// The service has found that the log is not the one that was signed for.
+    #[error("the service signs no checkpoint of the audit log: {why}")]
+    Refused {
+        /// The words of its last refusal.
+        why: String,
+    },
     /// The thread that was to sign is gone.
     #[error("signing ended early")]
     SigningEnded,
@@ -102,7 +108,11 @@ impl Error {
                 Store::Cut { .. } | Store::Rewritten { .. } | Store::Refused { .. }
             ),
             Self::Evidence(error) => {
-                matches!(error, dc_evidence::Error::WrongSignature { .. })
+                matches!(
+                    error,
+                    dc_evidence::Error::SignerRefused { .. }
+                        | dc_evidence::Error::WrongSignature { .. }
+                )
             }
             _ => false,
         }

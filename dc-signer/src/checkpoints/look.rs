@@ -4,7 +4,7 @@ use dc_evidence::VerifyingKey;
 use dc_pki::Warning;
 
 use super::state::State;
-use super::{Error, signer};
+use super::{Error, places, signer};
 use crate::config::{CheckpointKey, Checkpoints, Config};
 use crate::keyd::LogKey;
 
@@ -30,6 +30,12 @@ pub fn look(config: &Config) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Finds the places that are files and could not be written by this user now, each with its number and what to do.
+#[must_use]
+pub fn unwritable(config: &Config) -> Vec<(usize, String)> {
+    places::unwritable(&config.checkpoint_places)
 }
 
 /// Asks the signing process whether it signs for the audit log with the key that is configured.

@@ -18,9 +18,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_evidence::{CheckpointSigner, SigningKey};
+use dc_evidence::{CheckpointSigner, Hash, SigningKey};
+use dc_pki::time::Moment;
 use dc_pki::{clock, keys};
-use dc_store::Store;
+use dc_store::{AuditTree, Store};
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 use tokio::time::{MissedTickBehavior, interval};
@@ -31,7 +32,7 @@ use crate::server::telemetry::Metrics;
 
 pub use at_once::{AtOnce, at_once};
 pub use error::Error;
-pub use look::{ask, look};
+pub use look::{ask, look, unwritable};
 use places::Places;
 use state::State;
 pub use status::{PlaceStatus, Status, Told};
@@ -52,8 +53,25 @@ pub struct Checkpoints {
     told: Told,
     /// Since when records wait that no checkpoint has.
     waiting: Option<UnixTime>,
-    /// The size that another signer has signed for while it has the turn, and when to look again.
-    others: Option<(u64, UnixTime)>,
+    /// Another signer that has the turn.
+    others: Option<Others>,
+    /// Whom it waits for, if that is for too long.
+    waits: Option<String>,
+    /// The log was compared with what whoever has the key has signed for last.
+    is_compared: bool,
+}
+
+/// Another signer that has the turn.
+#[derive(Debug)]
+struct Others {
+    /// Its name.
+    holder: String,
+    /// When its turn is over, unless it is kept.
+    until: UnixTime,
+    /// The size that it has signed for.
+    size: u64,
+    /// When to look again.
+    next: UnixTime,
 }
 
 impl Checkpoints {
@@ -92,10 +110,18 @@ impl Checkpoints {
             told,
             waiting: None,
             others: None,
+            waits: None,
+            is_compared: false,
         };
         opened.state.keep_only(&opened.places.names());
         opened.tell(None);
         Ok(Some(opened))
+    }
+
+    /// The name under which it takes turns.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// Goes on for ever; each failure is logged once, as long as it is the same.
@@ -131,24 +157,68 @@ impl Checkpoints {
         let sent = self.send(now).await;
         let result = signed.and(sent);
         self.measure(now).await;
+        let noted = self.note_refusal(result.as_ref().err());
         self.tell(result.as_ref().err());
-        result
+        result.and(noted)
+    }
+
+    /// Keeps for a check that the log is another one than was signed for, until it is not.
+    fn note_refusal(&mut self, failed: Option<&Error>) -> Result<(), Error> {
+        let refused = match failed {
+            Some(error) if error.is_tampering() => Some(error.to_string()),
+            // Nobody has looked at the log.
+            Some(_) => return Ok(()),
+            None if self.others.is_some() => return Ok(()),
+            None => None,
+        };
+        match self.state.refuse(refused) {
+            true => self.state.write(&self.folder),
+            false => Ok(()),
+        }
     }
 
     async fn measure(&mut self, now: UnixTime) {
-        let others = self.others.map_or(0, |(size, _)| size);
+        let others = self.others.as_ref().map_or(0, |others| others.size);
         let size = self.state.signed_size().max(others);
         let behind = match self.store.audit_head().await {
             Ok(end) => end.seq.saturating_sub(size),
             Err(_) => return,
         };
-        self.waiting = match behind {
-            0 => None,
-            _ => self.waiting.or(Some(now)),
+        self.waiting = match (behind, self.waiting) {
+            (0, _) => None,
+            (_, None) => Some(self.written(size.saturating_add(1), now).await),
+            (_, since) => since,
         };
         let waiting = self.waiting.map_or(0, |since| age(now, since));
+        self.note_others(waiting);
         self.metrics
             .set_checkpoint(size, self.state.at(), behind, waiting);
+    }
+
+    /// When a record was written, so that a restart makes none younger; now if it is not read, or by a clock that was ahead.
+    async fn written(&self, seq: u64, now: UnixTime) -> UnixTime {
+        let records = self.store.audit_from(seq, 1).await.unwrap_or_default();
+        let first = records.first();
+        first.map_or(now, |record| record.entry.time.min(now))
+    }
+
+    /// Says whom it waits for, if another one has the turn and signs nothing: it may be gone, or sign for another log.
+    fn note_others(&mut self, waiting: u64) {
+        let patience = self.every.saturating_mul(2).max(OFTEN);
+        let others = self.others.as_ref();
+        let waits = others
+            .filter(|_| waiting > patience.as_secs())
+            .map(|others| {
+                format!(
+                    "it is the turn of {} until {}, who has signed nothing: this one goes on then",
+                    others.holder,
+                    Moment(others.until)
+                )
+            });
+        if let Some(why) = waits.as_ref().filter(|_| self.waits != waits) {
+            tracing::warn!(why, "a checkpoint waits for another signer");
+        }
+        self.waits = waits;
     }
 
     /// Shows how it is to metrics, status and API.
@@ -170,32 +240,63 @@ impl Checkpoints {
             size: self.state.signed_size(),
             at: self.state.at(),
             note: self.state.note().map(ToString::to_string),
-            failure: failed.map(ToString::to_string),
+            failure: failed
+                .map(ToString::to_string)
+                .or_else(|| self.waits.clone()),
             refused,
             places,
         });
     }
 }
 
-/// Compares the log with what this signer has signed for last, and its length with the last checkpoint in places that are files here:
-/// what can be seen without reading all of it.
+/// Compares the log with what this signer, and a signing process that answers, have signed for last, and its length with the last
+/// checkpoint in places that are files here: what can be seen without reading all of it.
 ///
-/// Fails with [`dc_store::Error::Cut`] and [`dc_store::Error::Rewritten`] as [`Error::Store`], and with [`Error::BadState`].
+/// Fails with [`dc_store::Error::Cut`] and [`dc_store::Error::Rewritten`] as [`Error::Store`], with [`Error::Refused`] if the service
+/// has found that the log is another one, and with [`Error::BadState`].
 pub async fn compare(config: &Config, store: &Store) -> Result<(), Error> {
     let Some(settings) = &config.checkpoints else {
         return Ok(());
     };
-    let Some((tree, key)) = state::last_signed(&config.data, &settings.name)? else {
-        return Ok(());
-    };
-    store.grow_audit_tree_to(&tree, tree.head().seq).await?;
+    let signed = last_by_process(config).await;
+    let state = state::last_signed(&config.data, &settings.name)?;
+    let mut tree = AuditTree::EMPTY;
+    let mut sizes: Vec<u64> = signed.iter().map(|(size, _)| *size).collect();
+    if let Some(state) = &state {
+        tree = state.tree().clone();
+        store.grow_audit_tree_to(&tree, tree.head().seq).await?;
+        sizes.extend(places::newest_in_files(
+            &config.checkpoint_places,
+            state.key(),
+        ));
+    }
     let found = store.audit_head().await?.seq;
-    for size in places::newest_in_files(&config.checkpoint_places, &key) {
-        if size > found {
-            return Err(dc_store::Error::Cut { size, found }.into());
+    if let Some(size) = sizes.into_iter().max().filter(|size| *size > found) {
+        return Err(dc_store::Error::Cut { size, found }.into());
+    }
+    if let Some((size, root)) = signed {
+        let began = tree.head().seq;
+        // What is not signed for yet is read by the service.
+        if (began..began.saturating_add(MOST_READ)).contains(&size) {
+            let tree = store.grow_audit_tree_to(&tree, size).await?;
+            sign::is_of(&tree, (size, &root))?;
         }
     }
-    Ok(())
+    match state.and_then(|state| state.refused().map(str::to_owned)) {
+        Some(why) => Err(Error::Refused { why }),
+        None => Ok(()),
+    }
+}
+
+/// The size and the root that a signing process has signed for last; none if it does not say: that is told of elsewhere.
+pub async fn last_by_process(config: &Config) -> Option<(u64, Hash)> {
+    let settings = config.checkpoints.as_ref()?;
+    let CheckpointKey::Process { socket, key } = &settings.key else {
+        return None;
+    };
+    let log = LogKey::known(config.keys.unlock.process(socket), key.clone());
+    let asked = tokio::task::spawn_blocking(move || log.last()).await;
+    asked.ok()?.ok()?
 }
 
 /// Whoever has the key of a log: this process, from a file with PKCS#8 within PEM, or a signing process.
@@ -228,6 +329,8 @@ fn age(now: UnixTime, since: UnixTime) -> u64 {
 }
 
 const OFTEN: Duration = Duration::from_secs(5);
+/// More records than that are not read for a check.
+const MOST_READ: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -127,9 +127,10 @@ impl Checkpoints {
 
     async fn add_to(&mut self, name: &str, path: Arc<Path>) -> Result<(), String> {
         let notes: Vec<String> = self.state.place(name).notes.iter().cloned().collect();
-        let writing = tokio::task::spawn_blocking(move || append(&path, &notes));
-        let written = writing.await.map_err(|error| error.to_string())?;
-        written.map_err(|error| error.to_string())?;
+        let writing = tokio::task::spawn_blocking(move || {
+            append(&path, &notes).map_err(|error| explained(&path, &error))
+        });
+        writing.await.map_err(|error| error.to_string())??;
         self.state.place(name).notes.clear();
         Ok(())
     }
@@ -150,8 +151,58 @@ impl Checkpoints {
 fn append(path: &Path, notes: &[String]) -> io::Result<()> {
     let mut file = File::options().create(true).append(true).open(path)?;
     let text: String = notes.iter().map(|note| format!("{note}\n")).collect();
-    file.write_all(text.as_bytes())?;
+    add(&mut file, text.as_bytes())?;
     file.sync_all()
+}
+
+/// Adds all of it or nothing: half a checkpoint, as a full disk leaves it, would make a file that nobody reads.
+fn add(file: &mut File, text: &[u8]) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    file.write_all(text).inspect_err(|_| {
+        let _ = file.set_len(length);
+    })
+}
+
+/// What is wrong with a file, with what to do.
+fn explained(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().unwrap_or(path);
+    match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "the folder {} is not there: mount it, or make it for the service's user",
+            folder.display()
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "{} is not this user's to write: {error}: give it to the service's user, who may add to it",
+            path.display()
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!(
+            "the disk of {} is full: make room there; what is not taken is kept and sent again",
+            path.display()
+        ),
+        _ => format!("{}: {error}", path.display()),
+    }
+}
+
+/// Finds places that are files and could not be written now, each with its number; changes nothing.
+pub(super) fn unwritable(places: &[CheckpointPlace]) -> Vec<(usize, String)> {
+    let wrong = |place: &CheckpointPlace| {
+        let CheckpointPlace::File(path) = place else {
+            return None;
+        };
+        let opened = match File::options().append(true).open(path) {
+            // It is made with the first checkpoint.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(path);
+                let mode = nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK;
+                nix::unistd::access(folder, mode).map_err(io::Error::from)
+            }
+            opened => opened.map(drop),
+        };
+        opened.err().map(|error| explained(path, &error))
+    };
+    let all = places.iter().enumerate();
+    all.filter_map(|(number, place)| Some((number, wrong(place)?)))
+        .collect()
 }
 
 const FIRST: Duration = Duration::from_secs(5);

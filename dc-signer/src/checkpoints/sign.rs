@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use dc_evidence::{Checkpoint, CheckpointSigner, Growth, Note};
+use dc_evidence::{Checkpoint, CheckpointSigner, Growth, Hash, Note};
 use dc_store::AuditTree;
 use dc_store::registry::Head;
 use pki_types::UnixTime;
 
-use super::{Checkpoints, Error};
+use super::{Checkpoints, Error, Others};
 
 impl Checkpoints {
     /// Signs if a record waits for long enough, or enough records do, or somebody has acted without a credential.
     pub(super) async fn sign_if_due(&mut self, now: UnixTime) -> Result<(), Error> {
+        self.compare_at_start().await?;
         let end = self.store.audit_head().await?;
         let size = self.state.tree().head().seq;
         if end.seq <= size {
@@ -25,9 +26,9 @@ impl Checkpoints {
             // Whoever acts without a credential has the database, and could take the record out before the next checkpoint.
             is_due = self.store.last_break_glass().await? > self.state.signed_size();
         }
-        if let Some((_, next)) = self.others {
+        if let Some(others) = &self.others {
             // Whoever has the turn is not asked for it all the time; a clock that was set back changes nothing.
-            let left = next.as_secs().saturating_sub(now.as_secs());
+            let left = others.next.as_secs().saturating_sub(now.as_secs());
             is_due &= left == 0 || left > self.every.as_secs();
         }
         match is_due {
@@ -57,23 +58,39 @@ impl Checkpoints {
         if turn.holder != self.holder {
             let signed = turn.note.map(|note| self.verified(&note)).transpose()?;
             let size = signed.flatten().map_or(0, |signed| signed.size());
-            if self.others.is_none_or(|(before, _)| before < size) {
+            let before = self.others.as_ref();
+            if before.is_none_or(|before| before.size < size) {
                 self.waiting = None;
             }
             let next = now.as_secs().saturating_add(self.every.as_secs());
             let next = UnixTime::since_unix_epoch(Duration::from_secs(next));
-            self.others = Some((size, next.min(turn.until)));
             tracing::debug!(holder = turn.holder, "another signer signs checkpoints");
+            self.others = Some(Others {
+                holder: turn.holder,
+                until: turn.until,
+                size,
+                next: next.min(turn.until),
+            });
             return Ok(());
         }
         self.others = None;
-        let last = self.ask(|signer| signer.last_size()).await?;
+        let last = self.ask(|signer| signer.last()).await?;
+        self.reaches(last).await?;
+        if last.is_some_and(|(size, _)| size > end.seq) {
+            // It was signed for just now, by one whose turn was over: there is more to read.
+            return Ok(());
+        }
         let from = self.grow(end.seq, turn.note.as_deref(), last).await?;
         // What may be signed is safe before it is.
         self.state.write(&self.folder)?;
         let from = match (from, last) {
             // The tree was beyond it already, as after a signature that was not made: it is read once more up to there.
-            (None, Some(last)) if (1..end.seq).contains(&last) => self.tree_of(last).await?,
+            (None, Some((size, root))) if (1..end.seq).contains(&size) => {
+                let tree = self.tree_of(size).await?;
+                tree.iter()
+                    .try_for_each(|tree| is_of(tree, (size, &root)))?;
+                tree
+            }
             (from, _) => from,
         };
         let growth = self.growth(from).await?;
@@ -92,6 +109,36 @@ impl Checkpoints {
             .keep_note(&self.holder, &note.to_string())
             .await?;
         Ok(())
+    }
+
+    /// Compares the log with what whoever has the key has signed for last, once: the folder of this machine may be as old as the
+    /// database. One that is away is asked again, and told of when there is something to sign.
+    async fn compare_at_start(&mut self) -> Result<(), Error> {
+        if self.is_compared {
+            return Ok(());
+        }
+        let Ok(last) = self.ask(|signer| signer.last()).await else {
+            return Ok(());
+        };
+        self.reaches(last).await?;
+        let tree = self.state.tree();
+        if let Some((size, root)) = last.filter(|(size, _)| *size == tree.head().seq) {
+            is_of(tree, (size, &root))?;
+        }
+        self.is_compared = true;
+        Ok(())
+    }
+
+    /// The log has at least the records that were signed for. It is asked for its end afterwards: it may grow meanwhile.
+    async fn reaches(&self, last: Option<(u64, Hash)>) -> Result<(), Error> {
+        let Some((size, _)) = last else {
+            return Ok(());
+        };
+        let found = self.store.audit_head().await?.seq;
+        match found < size {
+            true => Err(dc_store::Error::Cut { size, found }.into()),
+            false => Ok(()),
+        }
     }
 
     /// Asks whoever has the log's key, off the threads that answer.
@@ -131,7 +178,7 @@ impl Checkpoints {
         &mut self,
         end: u64,
         others: Option<&str>,
-        last: Option<u64>,
+        last: Option<(u64, Hash)>,
     ) -> Result<Option<AuditTree>, Error> {
         let other = match others
             .map(|note| self.verified(note))
@@ -153,13 +200,15 @@ impl Checkpoints {
         loop {
             self.compare(other.as_ref())?;
             let size = self.state.tree().head().seq;
-            if last == Some(size) {
+            if let Some((size, root)) = last.filter(|(last, _)| *last == size) {
+                is_of(self.state.tree(), (size, &root))?;
                 from = Some(self.state.tree().clone());
             }
             if size >= end {
                 return Ok(from);
             }
-            let places = [other.as_ref().map(Checkpoint::size), last];
+            let signed = last.map(|(size, _)| size);
+            let places = [other.as_ref().map(Checkpoint::size), signed];
             let places = places.into_iter().flatten().filter(|place| *place > size);
             let next = size.saturating_add(AT_ONCE).min(end);
             let next = places.min().unwrap_or(end).min(next);
@@ -182,17 +231,9 @@ impl Checkpoints {
 
     /// The tree must be that of a checkpoint when it is as large.
     fn compare(&self, other: Option<&Checkpoint>) -> Result<(), Error> {
-        let tree = self.state.tree().frontier();
-        let Some(other) = other.filter(|other| other.size() == tree.size()) else {
-            return Ok(());
-        };
-        match *other.root() == tree.root() {
-            true => Ok(()),
-            false => {
-                let size = other.size();
-                Err(dc_store::Error::Rewritten { after: 0, size }.into())
-            }
-        }
+        let tree = self.state.tree();
+        let other = other.filter(|other| other.size() == tree.head().seq);
+        other.map_or(Ok(()), |other| is_of(tree, (other.size(), other.root())))
     }
 
     /// A checkpoint from the database, where anybody may have changed it; none if it is of a log before this one.
@@ -207,6 +248,14 @@ impl Checkpoints {
             Err(dc_evidence::Error::NotSigned { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The tree has to be the one that was signed for, of the same size.
+pub(super) fn is_of(tree: &AuditTree, (size, root): (u64, &Hash)) -> Result<(), Error> {
+    match *root == tree.frontier().root() {
+        true => Ok(()),
+        false => Err(dc_store::Error::Rewritten { after: 0, size }.into()),
     }
 }
 

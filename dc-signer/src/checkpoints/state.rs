@@ -20,6 +20,8 @@ pub(super) struct State {
     note: Option<Note>,
     size: u64,
     at: u64,
+    /// Why nothing is signed, if the log is another one.
+    refused: Option<String>,
     places: BTreeMap<String, Place>,
 }
 
@@ -41,7 +43,9 @@ impl Default for Place {
 }
 
 impl State {
-    /// Reads the file of a data folder; nothing was signed if it is not there, or is of another log.
+    /// Reads the file of a data folder; nothing was signed if it is not there, or is of a log with another name.
+    ///
+    /// Fails with [`Error::BadState`], and with [`Error::OtherKey`] for a log with this name and another key.
     pub(super) fn read(folder: &Path, key: &VerifyingKey) -> Result<Self, Error> {
         let empty = Self {
             key: key.clone(),
@@ -49,6 +53,7 @@ impl State {
             note: None,
             size: 0,
             at: 0,
+            refused: None,
             places: BTreeMap::new(),
         };
         let path = folder.join(FILE);
@@ -60,6 +65,11 @@ impl State {
         let read = stored.and_then(|stored| stored.read(key));
         match read.ok_or(Error::BadState { path })? {
             state if state.key == *key => Ok(state),
+            // A log does not begin anew because somebody has put another key in the place of its own.
+            other if other.key.name() == key.name() => Err(Error::OtherKey {
+                before: other.key,
+                now: key.clone(),
+            }),
             other => {
                 tracing::warn!(before = %other.key, now = %key, "the audit log has another name or key now: its checkpoints begin anew");
                 Ok(empty)
@@ -109,6 +119,15 @@ impl State {
         self.at
     }
 
+    pub(super) const fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// Why nothing is signed, if the log is another one than was signed for.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
     pub(super) const fn note(&self) -> Option<&Note> {
         self.note.as_ref()
     }
@@ -120,6 +139,13 @@ impl State {
 
     pub(super) fn place(&mut self, name: &str) -> &mut Place {
         self.places.entry(name.to_owned()).or_default()
+    }
+
+    /// Says why nothing is signed, or that it is; true if that was not known.
+    pub(super) fn refuse(&mut self, why: Option<String>) -> bool {
+        let is_new = self.refused != why;
+        self.refused = why;
+        is_new
     }
 
     /// Forgets places that are not configured any more.
@@ -160,11 +186,8 @@ impl State {
     }
 }
 
-/// The tree of a data folder that was signed for last under a name, and the key; none if there is none.
-pub(super) fn last_signed(
-    folder: &Path,
-    name: &str,
-) -> Result<Option<(AuditTree, VerifyingKey)>, Error> {
+/// What a data folder has of the log with a name; none if nothing was signed for it.
+pub(super) fn last_signed(folder: &Path, name: &str) -> Result<Option<State>, Error> {
     let path = folder.join(FILE);
     if !files::is_there(&path)? {
         return Ok(None);
@@ -176,8 +199,7 @@ pub(super) fn last_signed(
         stored.read(&key)
     });
     let state = read.ok_or(Error::BadState { path })?;
-    let is_it = state.key.to_string().starts_with(&format!("{name}+"));
-    Ok(is_it.then_some((state.tree, state.key)))
+    Ok(Some(state).filter(|state| state.key.name() == name))
 }
 
 /// The file, as JSON.
@@ -188,6 +210,8 @@ struct Stored {
     tree: StoredTree,
     note: Option<String>,
     at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     places: BTreeMap<String, StoredPlace>,
 }
 
@@ -239,6 +263,7 @@ impl Stored {
             tree: StoredTree::of(&state.tree),
             note: state.note.as_ref().map(ToString::to_string),
             at: state.at,
+            refused: state.refused.clone(),
             places: places
                 .map(|(name, found)| (name.clone(), place(found)))
                 .collect(),
@@ -264,6 +289,7 @@ impl Stored {
             note,
             size,
             at: self.at,
+            refused: self.refused,
             places,
         })
     }

@@ -486,8 +486,9 @@ impl CheckpointSigner for Strict {
         self.key.verifying_key()
     }
 
-    fn last_size(&self) -> Result<Option<u64>, dc_evidence::Error> {
-        Ok(self.last.lock().unwrap().as_ref().map(Checkpoint::size))
+    fn last(&self) -> Result<Option<(u64, Hash)>, dc_evidence::Error> {
+        let last = self.last.lock().unwrap();
+        Ok(last.as_ref().map(|last| (last.size(), *last.root())))
     }
 
     fn sign(
@@ -548,7 +549,148 @@ async fn a_key_that_wants_a_proof_gets_one_also_after_a_signature_that_was_not_m
     }
     let mut signer = open();
     signer.step(at(NOW + 1200)).await.unwrap();
-    assert_eq!(strict.last_size().unwrap(), Some(4));
+    assert_eq!(strict.last().unwrap().map(|(size, _)| size), Some(4));
+}
+
+#[tokio::test]
+async fn a_key_that_has_signed_for_more_or_for_another_log_is_no_fault_that_waits() {
+    let rig = Rig::start().await;
+    let config = rig.config("a", "[[checkpoint_places]]\nfile = 'out'\n");
+    let signed = |size, root| Strict {
+        key: SigningKey::from_pkcs8("log", &pkcs8()).unwrap(),
+        last: Mutex::new(Some(Checkpoint::of_root("log", size, root))),
+        is_away: false.into(),
+    };
+    let open = |strict| {
+        let mut signer = rig.open(&config);
+        signer.signer = Arc::new(strict);
+        signer
+    };
+    rig.act(2).await;
+    let own = rig.open(&config).step(at(NOW)).await;
+    own.unwrap();
+    let root = *Checkpoint::verify(
+        &Note::read_all(&std::fs::read_to_string(rig.path("out")).unwrap()).unwrap()[0],
+        &log_key(),
+    )
+    .unwrap()
+    .root();
+    // Everything of this machine is as old as the database; what has the key is not. Nothing new is needed to notice.
+    for (size, root, is_other) in [
+        (3, Hash::of_nothing(), true),
+        (2, Hash::of_nothing(), true),
+        (2, root, false),
+    ] {
+        let stepped = open(signed(size, root)).step(at(NOW + 5)).await;
+        assert_eq!(stepped.is_err(), is_other, "{stepped:?}");
+        assert_eq!(rig.status().refused, is_other);
+        let checked = compare(&config, &rig.store).await;
+        assert_eq!(checked.is_err(), is_other, "{checked:?}");
+    }
+    // Nor does a log that was forked go unnoticed that is longer again.
+    for number in 3..6 {
+        rig.act(number).await;
+    }
+    let refused = open(signed(4, Hash::of_nothing())).step(at(NOW + 90)).await;
+    let refused = refused.unwrap_err();
+    assert!(refused.is_tampering(), "{refused}");
+    assert!(rig.status().refused);
+    let error = compare(&config, &rig.store).await.unwrap_err().to_string();
+    assert!(error.contains("signs no checkpoint"), "{error}");
+    // It is away: not the log's fault.
+    let away = signed(2, root);
+    away.is_away
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let failed = open(away).step(at(NOW + 95)).await.unwrap_err();
+    assert!(!failed.is_tampering(), "{failed}");
+    open(signed(2, root)).step(at(NOW + 100)).await.unwrap();
+    compare(&config, &rig.store).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_check_compares_the_log_with_the_files_that_checkpoints_were_sent_to() {
+    let rig = Rig::start().await;
+    let config = rig.config("a", "[[checkpoint_places]]\nfile = 'out'\n");
+    rig.open(&config).step(at(NOW)).await.unwrap();
+    compare(&config, &rig.store).await.unwrap();
+    // Of a time that this machine and its database have forgotten.
+    let key = SigningKey::from_pkcs8("log", &pkcs8()).unwrap();
+    let kept = std::fs::read_to_string(rig.path("out")).unwrap();
+    let later = Checkpoint::of_root("log", 7, Hash::of_nothing());
+    let later = later.sign(&key).unwrap();
+    std::fs::write(rig.path("out"), format!("{kept}{later}\n")).unwrap();
+    let error = compare(&config, &rig.store).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Store(dc_store::Error::Cut { size: 7, found: 1 })
+        ),
+        "{error}"
+    );
+    std::fs::write(rig.path("out"), kept).unwrap();
+    compare(&config, &rig.store).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_key_under_the_same_name_is_refused_and_nothing_is_forgotten() {
+    let rig = Rig::start().await;
+    let config = rig.config("a", "");
+    rig.open(&config).step(at(NOW)).await.unwrap();
+    let state = config.data.join("checkpoints.json");
+    let kept = std::fs::read(&state).unwrap();
+    let mut other = pkcs8();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(rig.path("audit.pem"), pem("PRIVATE KEY", &other)).unwrap();
+    let provider = Arc::new(default_provider());
+    let (store, told) = (rig.store.clone(), rig.told.clone());
+    let opened = Checkpoints::open(&config, store, &provider, Metrics::new(), told);
+    let error = opened.unwrap_err();
+    assert!(matches!(error, Error::OtherKey { .. }), "{error}");
+    assert_eq!(std::fs::read(&state).unwrap(), kept);
+}
+
+#[tokio::test]
+async fn a_turn_of_one_that_signs_nothing_is_named_and_one_that_stops_gives_it_back() {
+    let rig = Rig::start().await;
+    let config = rig.config("a", "");
+    rig.store
+        .take_turn("gone log", at(NOW), at(NOW + 180))
+        .await
+        .unwrap();
+    let mut signer = rig.open(&config);
+    signer.step(at(NOW + 100)).await.unwrap();
+    assert_eq!(rig.status().failure, None);
+    // The record is as old as it is, also for one that was started just now.
+    let mut signer = {
+        drop(signer);
+        rig.open(&config)
+    };
+    signer.step(at(NOW + 170)).await.unwrap();
+    let failure = rig.status().failure.unwrap();
+    assert!(failure.contains("the turn of gone log until"), "{failure}");
+    rig.store.give_turn_back("gone log").await.unwrap();
+    rig.open(&config).step(at(NOW + 171)).await.unwrap();
+    let status = rig.status();
+    assert_eq!((status.size, status.failure), (1, None));
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_said_with_what_to_do() {
+    let rig = Rig::start().await;
+    let place = "[[checkpoint_places]]\nfile = 'away/out'\n[[checkpoint_places]]\nfile = 'out'\n[[checkpoint_places]]\nfile = '/dev/full'\n";
+    let config = rig.config("a", place);
+    let (_, why) = unwritable(&config).remove(0);
+    assert!(why.contains("away is not there: mount it"), "{why}");
+    assert_eq!(unwritable(&config).len(), 1);
+    rig.open(&config).step(at(NOW)).await.unwrap();
+    let failures: Vec<_> = { rig.status().places.into_iter() }
+        .map(|place| place.failure.unwrap_or_default())
+        .collect();
+    assert!(failures[0].contains("away is not there"), "{failures:?}");
+    assert_eq!(failures[1], "");
+    assert!(failures[2].contains("/dev/full is full"), "{failures:?}");
+    std::fs::create_dir(rig.path("away")).unwrap();
+    assert_eq!(unwritable(&config), []);
 }
 
 #[tokio::test]

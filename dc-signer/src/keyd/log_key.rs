@@ -8,7 +8,7 @@ use dc_evidence::{
 use serde_json::Value;
 
 use dc_pki::keyd::Keyd;
-use dc_pki::keys::ProcessFault;
+use dc_pki::keys::{ProcessFault, Refusal};
 
 /// The key of an audit log that a signing process holds. Its calls wait for that process.
 #[derive(Debug)]
@@ -43,11 +43,17 @@ impl LogKey {
         &self.verifying
     }
 
-    /// How many records the log had that was signed for last: what a proof has to begin with. None if there was none yet.
+    /// How many records the log had that was signed for last, what a proof has to begin with, and their root. None if there was
+    /// none yet, or of another key than this.
     ///
     /// Fails with [`ProcessFault`].
-    pub fn last_size(&self) -> Result<Option<u64>, ProcessFault> {
-        Ok(checkpoint(&self.keyd)?["size"].as_u64())
+    pub fn last(&self) -> Result<Option<(u64, Hash)>, ProcessFault> {
+        let last = checkpoint(&self.keyd)?;
+        if last["key"] != self.verifying.to_string() {
+            return Ok(None);
+        }
+        let root = last["root"].as_str().and_then(Hash::parse);
+        Ok(last["size"].as_u64().zip(root))
     }
 
     /// The signature of a checkpoint's text, of this log and without lines of its own; `proof` shows that the log begins with the
@@ -90,8 +96,8 @@ impl CheckpointSigner for LogKey {
         &self.verifying
     }
 
-    fn last_size(&self) -> Result<Option<u64>, Error> {
-        self.last_size().map_err(failed)
+    fn last(&self) -> Result<Option<(u64, Hash)>, Error> {
+        self.last().map_err(failed)
     }
 
     fn sign(&self, text: &str, growth: Option<&Growth>) -> Result<Signature, Error> {
@@ -102,7 +108,13 @@ impl CheckpointSigner for LogKey {
 
 fn failed(fault: ProcessFault) -> Error {
     let reason = fault.to_string();
-    Error::SignerFailed { reason }
+    match fault {
+        ProcessFault::Refused {
+            reason: Refusal::Checkpoint,
+            ..
+        } => Error::SignerRefused { reason },
+        _ => Error::SignerFailed { reason },
+    }
 }
 
 fn checkpoint(keyd: &Keyd) -> Result<Value, ProcessFault> {

@@ -106,6 +106,12 @@ fn look_at_checkpoints(config: &Config, found: &mut Findings<'_>) {
     };
     let key = ["checkpoints".into(), key.into()];
     found.keep(&key, checkpoints::look(config));
+    for (place, why) in checkpoints::unwritable(config) {
+        found.add(
+            &["checkpoint_places".into(), place.into(), "file".into()],
+            why,
+        );
+    }
 }
 
 /// The programs that orders start, and what a signing process on another machine is shown: a service runs without them for as long as

@@ -187,7 +187,10 @@ impl Service {
         app.readiness().started();
         let housekeeping = tokio::spawn(housekeeping.run());
         let renewing = tokio::spawn(renewing.run());
-        let checkpoints = checkpoints.map(|checkpoints| tokio::spawn(checkpoints.run()));
+        let checkpoints = checkpoints.map(|checkpoints| {
+            let holder = checkpoints.holder().to_owned();
+            (holder, tokio::spawn(checkpoints.run()))
+        });
         let stopping = app.clone();
         let (stops, stopped) = watch::channel(false);
         let stop = async move {
@@ -210,8 +213,10 @@ impl Service {
             tracing::warn!(%error, "what operators have read is not on record");
         }
         renewing.abort();
-        if let Some(checkpoints) = checkpoints {
+        if let Some((holder, checkpoints)) = checkpoints {
             checkpoints.abort();
+            let _ = checkpoints.await;
+            give_turn_back(&store, &holder).await;
         }
         leave(authority).await;
         store.close().await;
@@ -307,6 +312,17 @@ async fn leave(authority: &Authority) {
         }
         Err(_) => tracing::warn!(
             "the database does not answer: the other signers are not told that this one stops"
+        ),
+    }
+}
+
+/// The next one that signs checkpoints does not wait until this one's turn is over.
+async fn give_turn_back(store: &Store, holder: &str) {
+    match tokio::time::timeout(MOMENT, store.give_turn_back(holder)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the turn to sign checkpoints is not given back"),
+        Err(_) => tracing::warn!(
+            "the database does not answer: the turn to sign checkpoints is not given back"
         ),
     }
 }

@@ -21,6 +21,16 @@ impl Store {
         .await
     }
 
+    /// Gives the turn back, if it is this one's: nobody waits for one that has stopped.
+    pub async fn give_turn_back(&self, holder: &str) -> Result<(), Error> {
+        self.write("give_turn_back", async |work| {
+            let sql = "UPDATE checkpoints SET until = 0 WHERE one = 1 AND holder = $1";
+            let values = vec![holder.into()];
+            work.session.execute(sql, values).await.map(|_| ())
+        })
+        .await
+    }
+
     /// The turn as it is, with the last note; none if nobody has signed a checkpoint of this database yet.
     pub async fn turn(&self) -> Result<Option<Turn>, Error> {
         self.read("turn", async |session| find(session).await).await

@@ -33,6 +33,13 @@ async fn one_signer_at_a_time_has_the_turn(db: &Database) {
     other.take_turn("b", at(far), at(far + 180)).await.unwrap();
     let taken = one.take_turn("a", at(NOW + 250), at(NOW + 430)).await;
     assert_eq!(taken.unwrap().holder, "a");
+    // One that stops keeps nobody waiting, and gives nobody else's turn back.
+    other.give_turn_back("b").await.unwrap();
+    let waits = other.take_turn("b", at(NOW + 251), at(NOW + 431)).await;
+    assert_eq!(waits.unwrap().holder, "a");
+    one.give_turn_back("a").await.unwrap();
+    let taken = other.take_turn("b", at(NOW + 251), at(NOW + 431)).await;
+    assert_eq!(taken.unwrap().holder, "b");
     // It is nothing that was done to a device or by somebody.
     assert_eq!(one.audit_head().await.unwrap(), Head::EMPTY);
 }
