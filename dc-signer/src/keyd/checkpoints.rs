@@ -1,13 +1,14 @@
 //! Checkpoints of the audit log: of one log, and of no tree that takes anything back.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dc_core::{SignatureScheme, Signer};
 use dc_evidence::{Checkpoint, Hash, Note, VerifyingKey, verify_consistency};
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::rate::Rate;
 use super::turned_away::TurnedAway;
 use crate::config::KeydCheckpoints;
 use dc_pki::files::{self, Access, NewFile};
@@ -22,6 +23,8 @@ pub(super) struct Checkpoints {
     most_new: u64,
     folder: PathBuf,
     last: Mutex<Option<Last>>,
+    /// The records that checkpoints have got beyond those before.
+    grown: Mutex<Rate>,
 }
 
 /// The checkpoint that was signed last.
@@ -67,7 +70,8 @@ pub(super) struct Tree {
 }
 
 impl Checkpoints {
-    /// Opens the key, and what was signed last: as its file has it, or as the log does if that is further on.
+    /// Opens the key, and what was signed last: as its file has it, or as the log does if that is further on, with how much it has
+    /// grown in the last hour.
     ///
     /// Fails with [`Error::BadCheckpointKey`], [`Error::BadCheckpoint`], and as opening a key and reading a file do.
     pub(super) fn open(
@@ -75,7 +79,7 @@ impl Checkpoints {
         base: &Path,
         folder: &Path,
         unlock: &Unlock,
-        logged: Option<Signed>,
+        (logged, grown): (Option<Signed>, Rate),
     ) -> Result<Self, Error> {
         let location = match TokenUri::is_one(&config.key) {
             true => KeyLocation::Token(Box::new(config.key.parse().map_err(|_| NO_URI)?)),
@@ -108,6 +112,7 @@ impl Checkpoints {
             most_new: config.most_new,
             folder: folder.into(),
             last: Mutex::new(last),
+            grown: Mutex::new(grown),
         })
     }
 
@@ -126,11 +131,17 @@ impl Checkpoints {
         })
     }
 
+    /// The records that checkpoints have got beyond those before.
+    pub(super) fn grown(&self) -> MutexGuard<'_, Rate> {
+        self.grown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Signs for a tree, and remembers it before anybody gets the note; the same tree gets the same note again. Says too whether
-    /// it is a new one.
-    pub(super) fn sign(&self, tree: &Tree) -> Result<(Note, bool), TurnedAway> {
+    /// it is a new one. `uptime` is in seconds of a clock that never jumps.
+    pub(super) fn sign(&self, tree: &Tree, uptime: u64) -> Result<(Note, bool), TurnedAway> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (size, root) = (tree.size, tree.root);
+        let before = last.as_ref().map_or(0, |last| last.size);
         match &*last {
             Some(last) if last.size == size && last.root == root => {
                 if let Some(note) = &last.note {
@@ -139,9 +150,9 @@ impl Checkpoints {
             }
             Some(last) => {
                 follows(last, tree, self.require_proof)?;
-                self.is_no_leap(size, last.size)?;
+                self.is_no_leap(size, last.size, uptime)?;
             }
-            None => self.is_no_leap(size, 0)?,
+            None => self.is_no_leap(size, 0, uptime)?,
         }
         let text = Checkpoint::of_root(self.verifying.name(), tree.size, tree.root).to_string();
         let signature = self.key.sign(text.as_bytes());
@@ -150,6 +161,8 @@ impl Checkpoints {
         let note = note.and_then(|note| Checkpoint::verify(&note, &self.verifying).map(|_| note));
         let note = note.map_err(TurnedAway::by_key)?;
         self.keep(&note)?;
+        let new = usize::try_from(size.saturating_sub(before)).unwrap_or(usize::MAX);
+        self.grown().add_some(uptime, new);
         *last = Some(Last {
             size,
             root,
@@ -158,16 +171,21 @@ impl Checkpoints {
         Ok((note, true))
     }
 
-    /// No log grows so much between two checkpoints; one that claims to would leave no room for the real one.
-    fn is_no_leap(&self, new: u64, old: u64) -> Result<(), TurnedAway> {
-        let most = self.most_new;
-        match new - old > most {
-            false => Ok(()),
-            true => Err(TurnedAway::new(
-                Refusal::Checkpoint,
-                format!(
-                    "a tree of {new} records has more than {most} beyond the {old} that were signed for: if it is right, set checkpoints.most_new in the signing process's configuration higher for this one"
-                ),
+    /// No log grows so much in an hour, however many checkpoints are made of it; one that claims to would leave no room for the real
+    /// one. Whoever is refused for that may come again: it is no other log.
+    fn is_no_leap(&self, new: u64, old: u64, uptime: u64) -> Result<(), TurnedAway> {
+        let (most, beyond) = (self.most_new, new.saturating_sub(old));
+        let refused = |detail: String| Err(TurnedAway::new(Refusal::Rate, detail));
+        if beyond > most {
+            return refused(format!(
+                "a tree of {new} records has more than {most} beyond the {old} that were signed for: if it is right, set checkpoints.most_new in the signing process's configuration higher for this one"
+            ));
+        }
+        let beyond = usize::try_from(beyond).unwrap_or(usize::MAX);
+        match self.grown().has_room(uptime, beyond) {
+            true => Ok(()),
+            false => refused(format!(
+                "with a tree of {new} records more than {most} new ones were signed for in an hour, which is checkpoints.most_new in the signing process's configuration: it goes on by itself when the hour is over; if the log really grows so fast, set it higher"
             )),
         }
     }
@@ -207,8 +225,10 @@ fn follows(last: &Last, tree: &Tree, require_proof: bool) -> Result<(), TurnedAw
             let proven = verify_consistency((old, &last.root), (new, &tree.root), proof);
             proven.or_else(|error| refused(error.to_string()))
         }
-        Some((begins, _)) => refused(format!(
-            "the proof begins with {begins} records, and {old} were signed for last"
+        // Two that sign for the same log have asked at the same time.
+        Some((begins, _)) => Err(TurnedAway::new(
+            Refusal::Busy,
+            format!("the proof begins with {begins} records, and {old} were signed for last"),
         )),
         None if require_proof => refused(format!(
             "a proof is wanted that the tree begins with the one of {old} records that was signed for last: use a service of this version"
@@ -279,7 +299,8 @@ mod tests {
             let folder = self.0.path();
             let config = KeydConfig::parse(&text, folder).unwrap();
             let config = config.checkpoints.unwrap();
-            Checkpoints::open(&config, folder, folder, &Unlock::default(), logged)
+            let grown = Rate::new(usize::MAX, 1000);
+            Checkpoints::open(&config, folder, folder, &Unlock::default(), (logged, grown))
         }
     }
 
@@ -310,11 +331,15 @@ mod tests {
         assert_eq!(signed.unwrap_err().reason, Refusal::Checkpoint);
     }
 
+    fn too_fast(signed: Result<(Note, bool), TurnedAway>) {
+        assert_eq!(signed.unwrap_err().reason, Refusal::Rate);
+    }
+
     #[test]
     fn no_tree_takes_back_what_was_signed_for_also_after_a_restart() {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", false).unwrap();
-        let (note, is_new) = log.sign(&tree(10)).unwrap();
+        let (note, is_new) = log.sign(&tree(10), 0).unwrap();
         assert!(is_new);
         let checkpoint = Checkpoint::verify(&note, log.verifying_key()).unwrap();
         assert_eq!(
@@ -323,14 +348,14 @@ mod tests {
         );
         let again = rig.open("example.com/audit", false).unwrap();
         for log in [&log, &again] {
-            assert_eq!(log.sign(&tree(10)).unwrap(), (note.clone(), false));
-            refused(log.sign(&tree(9)));
-            refused(log.sign(&tree(0)));
+            assert_eq!(log.sign(&tree(10), 0).unwrap(), (note.clone(), false));
+            refused(log.sign(&tree(9), 0));
+            refused(log.sign(&tree(0), 0));
             let root = leaf(1);
-            refused(log.sign(&Tree { root, ..tree(10) }));
+            refused(log.sign(&Tree { root, ..tree(10) }, 0));
         }
-        again.sign(&tree(11)).unwrap();
-        refused(again.sign(&tree(10)));
+        again.sign(&tree(11), 0).unwrap();
+        refused(again.sign(&tree(10), 0));
         assert_eq!(again.last().unwrap().size, 11);
     }
 
@@ -344,30 +369,37 @@ mod tests {
             ..Tree { size, ..tree(0) }
         };
         for size in [u64::MAX, 1 << 40, 1001] {
-            refused(log.sign(&huge(size)));
+            too_fast(log.sign(&huge(size), 0));
         }
-        log.sign(&tree(1000)).unwrap();
-        refused(log.sign(&huge(u64::MAX)));
-        let error = log.sign(&huge(2001)).unwrap_err();
+        log.sign(&tree(1000), 0).unwrap();
+        too_fast(log.sign(&huge(u64::MAX), 0));
+        let error = log.sign(&huge(2001), 0).unwrap_err();
         assert!(error.detail.contains("most_new"), "{}", error.detail);
-        log.sign(&huge(2000)).unwrap();
+        // Nor in small steps: so many an hour.
+        for (size, at) in [(1001, 3599), (2001, 3600)] {
+            too_fast(log.sign(&huge(size), at));
+        }
+        log.sign(&huge(1500), 3600).unwrap();
+        log.sign(&huge(2000), 4000).unwrap();
+        too_fast(log.sign(&huge(2001), 7199));
+        log.sign(&huge(2001), 7200).unwrap();
     }
 
     #[test]
     fn the_log_knows_what_was_signed_last_if_the_file_is_gone() {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", true).unwrap();
-        let (note, _) = log.sign(&tree(5)).unwrap();
+        let (note, _) = log.sign(&tree(5), 0).unwrap();
         let logged = log.last();
         std::fs::remove_file(rig.0.path().join(NAME)).unwrap();
         let log = rig
             .open_after("example.com/audit", true, logged.clone())
             .unwrap();
-        refused(log.sign(&tree(4)));
-        refused(log.sign(&tree(6)));
-        assert_eq!(log.sign(&tree(5)).unwrap(), (note, true));
+        refused(log.sign(&tree(4), 0));
+        refused(log.sign(&tree(6), 0));
+        assert_eq!(log.sign(&tree(5), 0).unwrap(), (note, true));
         let proof = proof(5, 6);
-        log.sign(&Tree { proof, ..tree(6) }).unwrap();
+        log.sign(&Tree { proof, ..tree(6) }, 0).unwrap();
         // Another log begins anew.
         std::fs::remove_file(rig.0.path().join(NAME)).unwrap();
         let other = rig.open_after("example.com/other", true, logged).unwrap();
@@ -379,29 +411,30 @@ mod tests {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", true).unwrap();
         // Every log begins with an empty one.
-        log.sign(&tree(0)).unwrap();
-        log.sign(&tree(5)).unwrap();
-        refused(log.sign(&tree(8)));
+        log.sign(&tree(0), 0).unwrap();
+        log.sign(&tree(5), 0).unwrap();
+        refused(log.sign(&tree(8), 0));
         let proof = proof(5, 8);
         let wrong = Tree {
             root: leaf(3),
             proof: proof.clone(),
             ..tree(8)
         };
-        refused(log.sign(&wrong));
+        refused(log.sign(&wrong, 0));
         let of_others = Tree {
             proof: proof.clone().map(|(_, hashes)| (4, hashes)),
             ..tree(8)
         };
-        refused(log.sign(&of_others));
-        log.sign(&Tree { proof, ..tree(8) }).unwrap();
+        let others = log.sign(&of_others, 0).unwrap_err();
+        assert_eq!(others.reason, Refusal::Busy);
+        log.sign(&Tree { proof, ..tree(8) }, 0).unwrap();
     }
 
     #[test]
     fn the_checkpoint_of_another_log_or_key_stops_the_start() {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", false).unwrap();
-        log.sign(&tree(1)).unwrap();
+        log.sign(&tree(1), 0).unwrap();
         let error = rig.open("example.com/other", false).unwrap_err();
         assert!(matches!(error, Error::BadCheckpoint { .. }), "{error}");
         std::fs::write(rig.0.path().join(NAME), "garbage").unwrap();

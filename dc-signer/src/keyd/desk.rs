@@ -68,13 +68,21 @@ impl Desk {
         let (lock, is_new) = begin::lock(state)?;
         let ceilings = Ceilings(config.zones.clone());
         let began = clock::now()?;
-        let mut recalled = Recalled::new(&ceilings);
+        let most_new = config
+            .checkpoints
+            .as_ref()
+            .map_or(0, |table| table.most_new);
+        let mut recalled = Recalled::new(&ceilings, most_new);
         let record = begin::recall(state, is_new, &mut recalled, began)?;
-        let Recalled { rates, signed } = recalled;
+        let Recalled {
+            rates,
+            signed,
+            grown,
+        } = recalled;
         let unlock = &config.keys.unlock;
         let checkpoints = config.checkpoints.as_ref();
-        let checkpoints =
-            checkpoints.map(|config| Checkpoints::open(config, base, state, unlock, signed));
+        let checkpoints = checkpoints
+            .map(|config| Checkpoints::open(config, base, state, unlock, (signed, grown)));
         let folders = config.delegations.iter().map(|one| one.folder.clone());
         let desk = Self {
             holder: Holder::new(folders.collect(), state, unlock.clone()),
@@ -190,16 +198,14 @@ impl Desk {
 
     fn checkpoint(&self, tree: &Tree, caller: Caller, now: UnixTime) -> Result<Answer, TurnedAway> {
         let checkpoints = self.checkpoints.as_ref().ok_or_else(|| {
-            TurnedAway::new(
-                Refusal::Checkpoint,
-                "its configuration has no [checkpoints]",
-            )
+            // Not that the log is another one.
+            TurnedAway::new(Refusal::Key, "its configuration has no [checkpoints]")
         })?;
         let last = checkpoints.last();
         if last.is_none_or(|last| (last.size, last.root) != (tree.size, tree.root)) {
             self.count_checkpoint()?;
         }
-        let (note, is_new) = checkpoints.sign(tree)?;
+        let (note, is_new) = checkpoints.sign(tree, clock::uptime().as_secs())?;
         // Whoever asks for the same again and again writes nothing.
         if is_new {
             let line = json!({
@@ -306,7 +312,9 @@ impl Desk {
         let carried = || {
             let signed = self.checkpoints.as_ref().and_then(Checkpoints::last);
             let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-            begin::carried(&mut rates, signed.as_ref(), now, clock::uptime().as_secs())
+            let mut grown = self.checkpoints.as_ref().map(Checkpoints::grown);
+            let of_log = (signed.as_ref(), grown.as_deref_mut());
+            begin::carried(&mut rates, of_log, now, clock::uptime().as_secs())
         };
         self.record().add(line, now, carried)
     }

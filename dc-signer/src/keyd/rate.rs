@@ -40,6 +40,12 @@ impl Rate {
         Ok(())
     }
 
+    /// True if so many more at this second are below the ceiling of an hour; counts none of them.
+    pub(super) fn has_room(&mut self, now: u64, some: usize) -> bool {
+        let (_, hour) = self.last(now);
+        hour.saturating_add(some) <= self.per_hour
+    }
+
     /// Counts one that was issued before this process began.
     pub(super) fn add(&mut self, at: u64) {
         self.add_some(at, 1);
@@ -47,6 +53,9 @@ impl Rate {
 
     /// Counts as many.
     pub(super) fn add_some(&mut self, at: u64, some: usize) {
+        if some == 0 {
+            return;
+        }
         match self.seconds.back_mut() {
             Some((second, count)) if *second >= at => *count = count.saturating_add(some),
             _ => self.seconds.push_back((at, some)),

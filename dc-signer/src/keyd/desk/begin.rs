@@ -21,10 +21,13 @@ pub(super) struct Recalled {
     pub(super) rates: BTreeMap<String, Rate>,
     /// The checkpoint that was signed last.
     pub(super) signed: Option<Signed>,
+    /// The records that checkpoints have got beyond those before.
+    pub(super) grown: Rate,
 }
 
 impl Recalled {
-    pub(super) fn new(ceilings: &Ceilings) -> Self {
+    /// Nothing, below these ceilings; `most_new` is that of the records of checkpoints in an hour.
+    pub(super) fn new(ceilings: &Ceilings, most_new: u64) -> Self {
         let rate = |ceiling: &crate::config::Ceiling| {
             let rate = Rate::new(ceiling.per_minute, ceiling.per_hour);
             (ceiling.zone.to_string(), rate)
@@ -32,6 +35,7 @@ impl Recalled {
         Self {
             rates: ceilings.0.iter().map(rate).collect(),
             signed: None,
+            grown: Rate::new(usize::MAX, usize::try_from(most_new).unwrap_or(usize::MAX)),
         }
     }
 
@@ -45,17 +49,30 @@ impl Recalled {
                     self.count(zone, (time, 1), now, uptime);
                 }
             }
-            Some("checkpoint") => self.signed = Signed::read(line).or_else(|| self.signed.take()),
+            Some("checkpoint") => {
+                let signed = Signed::read(line);
+                let time = line["time"].as_str();
+                let time = time.and_then(|time| time.parse::<Moment>().ok());
+                if let (Some(new), Some(Moment(time))) = (&signed, time) {
+                    let before = self.signed.as_ref().filter(|before| before.key == new.key);
+                    let before = before.map_or(0, |before| before.size);
+                    let count = usize::try_from(new.size.saturating_sub(before));
+                    let count = count.unwrap_or(usize::MAX);
+                    add(&mut self.grown, (time, count), now, uptime);
+                }
+                self.signed = signed.or_else(|| self.signed.take());
+            }
             Some(COUNTS) => {
                 self.signed = Signed::read(&line["checkpoint"]).or_else(|| self.signed.take());
                 // It has all of those before it.
                 self.rates.values_mut().for_each(Rate::forget);
+                self.grown.forget();
+                for counted in counted(&line["grown"]) {
+                    add(&mut self.grown, counted, now, uptime);
+                }
                 for (zone, minutes) in line["zones"].as_object().into_iter().flatten() {
-                    for minute in minutes.as_array().into_iter().flatten() {
-                        let count = minute[1].as_u64().map(usize::try_from);
-                        if let (Some(time), Some(Ok(count))) = (minute[0].as_u64(), count) {
-                            self.count(zone, (from_seconds(time), count), now, uptime);
-                        }
+                    for counted in counted(minutes) {
+                        self.count(zone, counted, now, uptime);
                     }
                 }
             }
@@ -66,37 +83,60 @@ impl Recalled {
     /// A past that is not known counts as the most that there may have been.
     pub(super) fn lose(&mut self, uptime: u64) {
         self.rates.values_mut().for_each(|rate| rate.fill(uptime));
+        self.grown.fill(uptime);
     }
 
-    fn count(&mut self, zone: &str, (time, count): (UnixTime, usize), now: UnixTime, uptime: u64) {
-        // What a clock that was ahead has written counts as of now.
-        let ago = now.as_secs().saturating_sub(time.as_secs());
-        if let Some(rate) = self.rates.get_mut(zone).filter(|_| ago < 3600) {
-            rate.add_some(uptime.saturating_sub(ago), count);
+    fn count(&mut self, zone: &str, counted: (UnixTime, usize), now: UnixTime, uptime: u64) {
+        if let Some(rate) = self.rates.get_mut(zone) {
+            add(rate, counted, now, uptime);
         }
     }
+}
+
+/// Counts as many as there were at a time, if that was in the last hour.
+fn add(rate: &mut Rate, (time, count): (UnixTime, usize), now: UnixTime, uptime: u64) {
+    // What a clock that was ahead has written counts as of now.
+    let ago = now.as_secs().saturating_sub(time.as_secs());
+    if ago < 3600 {
+        rate.add_some(uptime.saturating_sub(ago), count);
+    }
+}
+
+/// The minutes that a first line has, each with how many there were.
+fn counted(minutes: &Value) -> impl Iterator<Item = (UnixTime, usize)> {
+    let minutes = minutes.as_array().into_iter().flatten();
+    minutes.filter_map(|minute| {
+        let count = minute[1].as_u64().map(usize::try_from)?.ok()?;
+        Some((from_seconds(minute[0].as_u64()?), count))
+    })
+}
+
+/// How long ago how many there were, as [`counted`] reads it.
+fn minutes(rate: &mut Rate, now: UnixTime, uptime: u64) -> Value {
+    let minutes = rate.minutes(uptime).into_iter();
+    let minutes = minutes.map(|(ago, count)| json!([now.as_secs().saturating_sub(ago), count]));
+    Value::Array(minutes.collect())
 }
 
 /// The things that the first line of a file says of those before it.
 pub(super) fn carried(
     rates: &mut BTreeMap<String, Rate>,
-    signed: Option<&Signed>,
+    (signed, grown): (Option<&Signed>, Option<&mut Rate>),
     now: UnixTime,
     uptime: u64,
 ) -> Map<String, Value> {
-    let minutes = |rate: &mut Rate| {
-        let minutes = rate.minutes(uptime).into_iter();
-        let minutes = minutes.map(|(ago, count)| json!([now.as_secs().saturating_sub(ago), count]));
-        Value::Array(minutes.collect())
-    };
     let zones = rates.iter_mut();
     let zones: Map<String, Value> = zones
-        .map(|(zone, rate)| (zone.clone(), minutes(rate)))
+        .map(|(zone, rate)| (zone.clone(), minutes(rate, now, uptime)))
         .collect();
     let signed = signed.map_or(Value::Null, Signed::json);
     Map::from_iter([
         ("zones".to_owned(), Value::Object(zones)),
         ("checkpoint".to_owned(), signed),
+        (
+            "grown".to_owned(),
+            grown.map_or(Value::Null, |grown| minutes(grown, now, uptime)),
+        ),
     ])
 }
 
@@ -120,7 +160,8 @@ pub(super) fn recall(
     }
     if past != Past::Known {
         let signed = recalled.signed.as_ref();
-        let mut carried = carried(&mut recalled.rates, signed, now, uptime);
+        let of_log = (signed, Some(&mut recalled.grown));
+        let mut carried = carried(&mut recalled.rates, of_log, now, uptime);
         carried.insert("lost".to_owned(), (past == Past::Lost).into());
         let begun = record.begin(carried, now);
         begun.map_err(|source| Error::File {

@@ -1,4 +1,5 @@
 mod checkpoints;
+mod connections;
 mod made;
 
 use std::fs;
@@ -208,7 +209,7 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
                 old: 0,
                 proof: None,
             },
-            Refusal::Checkpoint,
+            Refusal::Key,
         ),
         (
             Ask::NewKey {

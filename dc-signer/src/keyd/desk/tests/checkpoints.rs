@@ -15,10 +15,7 @@ fn a_checkpoint_is_signed_and_none_takes_one_back() {
         proof: None,
     };
     // No log comes to that.
-    assert_eq!(
-        refused(&desk.answer(ask(u64::MAX, 1), ME)),
-        Refusal::Checkpoint
-    );
+    assert_eq!(refused(&desk.answer(ask(u64::MAX, 1), ME)), Refusal::Rate);
     let Answer::Note(note) = desk.answer(ask(8, 1), ME) else {
         panic!("no note");
     };
@@ -56,4 +53,37 @@ fn a_checkpoint_is_signed_and_none_takes_one_back() {
         );
         assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
     }
+}
+
+#[test]
+fn the_records_of_an_hour_count_over_restarts_and_a_full_log() {
+    let rig = Rig::new();
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    fs::write(rig.folder.path().join("audit.pem"), key.serialize_pem()).unwrap();
+    let more = "[checkpoints]\norigin = \"example.com/audit\"\nkey = \"audit.pem\"\nmost_new = 100\ndanger_without_proof = true\n";
+    let ask = |size| Ask::Checkpoint {
+        size,
+        root: [1; 32],
+        old: 0,
+        proof: None,
+    };
+    let signs = |desk: &Desk, size| matches!(desk.answer(ask(size), ME), Answer::Note(_));
+    {
+        let desk = rig.open(more);
+        assert!(signs(&desk, 60) && signs(&desk, 90));
+        assert_eq!(refused(&desk.answer(ask(101), ME)), Refusal::Rate);
+    }
+    let desk = rig.open(more);
+    assert_eq!(refused(&desk.answer(ask(101), ME)), Refusal::Rate);
+    desk.put_aside();
+    drop(desk);
+    let desk = rig.open(more);
+    let answer = desk.answer(ask(101), ME);
+    assert_eq!(refused(&answer), Refusal::Rate);
+    // It is told from another log, and what is below the ceiling is signed.
+    assert!(
+        matches!(&answer, Answer::Refused { detail, .. } if detail.contains("goes on by itself")),
+        "{answer:?}"
+    );
+    assert!(signs(&desk, 100));
 }
