@@ -36,7 +36,32 @@ pub enum Caller {
     },
 }
 
+/// Whoever has connections of its own, from wherever it connects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Who {
+    /// A user of this machine.
+    User(u32),
+    /// Whoever has a certificate's key.
+    Certificate(Sha256),
+    /// Somebody who has shown nothing.
+    Stranger,
+}
+
 impl Caller {
+    /// True for root of this machine, who could be anybody there.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        matches!(self, Self::Process { uid: ROOT, .. })
+    }
+
+    pub(super) const fn who(&self) -> Who {
+        match self {
+            Self::Process { uid, .. } => Who::User(*uid),
+            Self::Remote { certificate, .. } => Who::Certificate(*certificate),
+            Self::Stranger { .. } => Who::Stranger,
+        }
+    }
+
     /// Puts down who it is.
     pub(super) fn write(&self, line: &mut Map<String, Value>) {
         let mut put = |key: &str, value: Value| line.insert(key.to_owned(), value);
@@ -110,6 +135,12 @@ impl Callers {
     #[must_use]
     pub fn certificates(&self) -> &[CertificateDer<'static>] {
         &self.certificates
+    }
+
+    /// How many there are, root among them.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.users.len() + self.certificates.len() + 1
     }
 
     /// True if this one may.

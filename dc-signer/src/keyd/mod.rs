@@ -18,6 +18,7 @@ mod policy;
 mod rate;
 mod record;
 mod remote;
+mod seats;
 mod server;
 mod socket;
 mod turned_away;

@@ -1,6 +1,8 @@
 //! Callers on other machines: TLS 1.3, with a certificate on both sides that the other has in its configuration.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::caller::{Caller, Callers};
 use super::error::Error;
-use super::hall::{Hall, PATIENCE, attend};
+use super::hall::{Hall, attend};
 use super::turned_away::TurnedAway;
 use crate::config::KeydListen;
 use dc_pki::keys::Refusal;
@@ -22,6 +24,8 @@ pub(super) struct Remotes {
     acceptor: TlsAcceptor,
     /// Handshakes in progress: of strangers, most likely.
     handshakes: Arc<Semaphore>,
+    /// The same, by where they come from.
+    by_address: Arc<ByAddress>,
 }
 
 impl Remotes {
@@ -44,6 +48,7 @@ impl Remotes {
             listener,
             acceptor: TlsAcceptor::from(Arc::new(config)),
             handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            by_address: Arc::default(),
         })
     }
 }
@@ -62,11 +67,19 @@ pub(super) async fn accept(remotes: Option<Remotes>, hall: &Arc<Hall>) {
                 continue;
             }
         };
-        let Ok(place) = remotes.handshakes.clone().try_acquire_owned() else {
-            let detail = format!("{MAX_HANDSHAKES} handshakes are in progress");
-            let refused = TurnedAway::new(Refusal::Busy, detail);
-            hall.turn_away(refused, Caller::Stranger { address });
-            continue;
+        let own = remotes.by_address.enter(address.ip());
+        let place = remotes.handshakes.clone().try_acquire_owned();
+        let place = match (own, place) {
+            (Some(own), Ok(place)) => (own, place),
+            (own, _) => {
+                let detail = match own {
+                    None => format!("{MOST_OF_ONE} handshakes of this address are in progress"),
+                    Some(_) => format!("{MAX_HANDSHAKES} handshakes are in progress"),
+                };
+                let refused = TurnedAway::new(Refusal::Busy, detail);
+                hall.turn_away(refused, Caller::Stranger { address });
+                continue;
+            }
         };
         let (acceptor, hall) = (remotes.acceptor.clone(), hall.clone());
         tokio::spawn(async move {
@@ -96,7 +109,7 @@ type Stream = tokio_rustls::server::TlsStream<TcpStream>;
 /// Both have shown their certificates.
 async fn shake(acceptor: &TlsAcceptor, tcp: TcpStream) -> Result<(Stream, Sha256), String> {
     let _ = tcp.set_nodelay(true);
-    let shaken = timeout(PATIENCE, acceptor.accept(tcp)).await;
+    let shaken = timeout(SHAKING, acceptor.accept(tcp)).await;
     let stream = match shaken {
         Err(_) => return Err("the handshake takes too long".to_owned()),
         Ok(Err(error)) => return Err(format!("the handshake fails: {error}")),
@@ -109,4 +122,71 @@ async fn shake(acceptor: &TlsAcceptor, tcp: TcpStream) -> Result<(Stream, Sha256
     Ok((stream, certificate))
 }
 
+/// How many handshakes of each address are in progress: one that is flooded from leaves room for others.
+#[derive(Debug, Default)]
+struct ByAddress(Mutex<BTreeMap<IpAddr, usize>>);
+
+/// One of them, until this is dropped.
+#[derive(Debug)]
+struct OfAddress(Arc<ByAddress>, IpAddr);
+
+impl ByAddress {
+    /// One more of this address, or of its network of 64 bits, which one host may have; none if there are too many.
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<OfAddress> {
+        let network = match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let bits = address.to_bits() >> 64 << 64;
+                IpAddr::V6(Ipv6Addr::from_bits(bits))
+            }
+            address => address,
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(network).or_default();
+        if *count >= MOST_OF_ONE {
+            return None;
+        }
+        *count += 1;
+        Some(OfAddress(self.clone(), network))
+    }
+}
+
+impl Drop for OfAddress {
+    fn drop(&mut self) {
+        let Self(all, network) = self;
+        let mut all = all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(network) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(network);
+            }
+        }
+    }
+}
+
 const MAX_HANDSHAKES: usize = 64;
+const MOST_OF_ONE: usize = 8;
+/// How long a handshake may take.
+const SHAKING: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_flooded_from_leaves_room_for_others() {
+        let all = Arc::<ByAddress>::default();
+        let enter = |address: &str| all.enter(address.parse().unwrap());
+        let held: Vec<_> = (0..MOST_OF_ONE).map(|_| enter("192.0.2.1")).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(enter("192.0.2.1").is_none() && enter("::ffff:192.0.2.1").is_none());
+        assert!(enter("192.0.2.2").is_some());
+        let of_network: Vec<_> = (1..=MOST_OF_ONE)
+            .map(|host| enter(&format!("2001:db8::{host:x}")))
+            .collect();
+        assert!(of_network.iter().all(Option::is_some));
+        assert!(enter("2001:db8::ffff").is_none() && enter("2001:db8:0:1::1").is_some());
+        drop((held, of_network));
+        assert!(enter("192.0.2.1").is_some());
+        assert!(all.0.lock().unwrap().is_empty());
+    }
+}
