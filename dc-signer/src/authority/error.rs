@@ -223,9 +223,22 @@ impl Error {
         Some(*from)
     }
 
-    /// True if the database is an older copy than was seen before: neither a disk nor a server is to blame for that.
+    /// True if the database is an older copy than was seen before, or has something in it that was not made: neither a disk nor a server is
+    /// to blame for that.
     pub(crate) fn is_of_older_copy(&self) -> bool {
-        matches!(self, Self::Store(dc_store::Error::OlderThanSeen { .. }))
+        let Self::Store(error) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            dc_store::Error::OlderThanSeen { .. } | dc_store::Error::SchemaChanged { .. }
+        )
+    }
+
+    /// True if too few admins would be left for acts that take two.
+    pub(super) fn is_of_too_few_admins(&self) -> bool {
+        let source = registry::Error::TooFewAdmins;
+        matches!(self, Self::Store(dc_store::Error::Refused { source: why }) if *why == source)
     }
 
     /// True if the database answers, and what it says is not what it should: waiting does not mend that.

@@ -6,7 +6,7 @@ use super::error::PkiError;
 use super::policy::PolicyError;
 use super::{Error, SetupError};
 use dc_protocol::Kind;
-use dc_store::registry::{self, State};
+use dc_store::registry::{self, Mismatch, State};
 
 impl Error {
     /// The kind of problem that it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.
@@ -74,8 +74,20 @@ fn of_policy(error: &PolicyError) -> Kind {
 fn of_store(error: &dc_store::Error) -> Kind {
     match error {
         dc_store::Error::CannotWrite { .. }
+        | dc_store::Error::NotWritten { .. }
         | dc_store::Error::OlderThanSeen { .. }
+        | dc_store::Error::SchemaChanged { .. }
         | dc_store::Error::Unavailable { .. } => Kind::StorageUnavailable,
+        dc_store::Error::MayNot { .. }
+        | dc_store::Error::NotAsAudited {
+            source:
+                Mismatch::OperatorChanged { .. }
+                | Mismatch::OperatorEnabled { .. }
+                | Mismatch::NoRecord {
+                    what: "the operator",
+                    ..
+                },
+        } => Kind::Forbidden,
         dc_store::Error::Archived { .. }
         | dc_store::Error::NoSuchMismatch
         | dc_store::Error::OlderSigner => Kind::Conflict,
@@ -93,6 +105,7 @@ fn of_store(error: &dc_store::Error) -> Kind {
         | dc_store::Error::NotAsAudited { .. }
         | dc_store::Error::NotInCheckpoint { .. }
         | dc_store::Error::NotPermitted { .. }
+        | dc_store::Error::OutOfRange { .. }
         | dc_store::Error::Rewritten { .. }
         | dc_store::Error::SchemaTooOld { .. }
         | dc_store::Error::SchemaUnknown { .. }
@@ -109,6 +122,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::ApprovalOver
         | registry::Error::EpochNotHigher { .. }
         | registry::Error::LastAdmin
+        | registry::Error::TooFewAdmins
         | registry::Error::NameTaken
         | registry::Error::NameWithdrawn { .. }
         | registry::Error::NotInState { .. }
@@ -148,7 +162,8 @@ fn of_registry(error: registry::Error) -> Kind {
         }
         registry::Error::ApproverIsNewer { .. }
         | registry::Error::AskerKeptOut { .. }
-        | registry::Error::OwnApproval => Kind::Forbidden,
+        | registry::Error::OwnApproval
+        | registry::Error::TakesTwo => Kind::Forbidden,
         registry::Error::NameHeld { .. } => Kind::NameHeld,
         registry::Error::NotActive { state } => match state {
             State::Active | State::Preregistered => Kind::UnknownDevice,

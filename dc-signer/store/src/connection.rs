@@ -17,7 +17,7 @@ use super::Error;
 use super::postgres::{Postgres, PostgresSession};
 use super::sql::{Batch, Value, corrupt};
 use super::sqlite::{Sqlite, SqliteSession};
-use crate::registry::Sha256;
+use crate::registry::{LAST, Sha256};
 
 /// A database that sessions can be opened on.
 #[derive(Debug)]
@@ -57,6 +57,16 @@ impl Database {
             Self::Postgres(database) => Session::Postgres(database.snapshot().await?),
             Self::Sqlite(database) => Session::Sqlite(database.snapshot().await?),
         })
+    }
+
+    /// Checks that nothing else is there beside rows than the migrations make, now and at each use from now on.
+    ///
+    /// Fails with [`Error::SchemaChanged`].
+    pub(super) async fn watch(&self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(database) => database.watch().await,
+            Self::Sqlite(database) => database.watch().await,
+        }
     }
 
     /// The migrations that this version knows.
@@ -153,6 +163,17 @@ impl Session {
         match self {
             Self::Postgres(session) => session.execute_batch(sql, batch).await,
             Self::Sqlite(session) => session.execute_batch(sql, batch).await,
+        }
+    }
+
+    /// Checks, behind all that a transaction writes, that nothing else was there than the migrations make.
+    ///
+    /// Fails with [`Error::SchemaChanged`].
+    pub(super) async fn check_written(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(session) => session.check_written().await,
+            // It was looked at when all others were locked out.
+            Self::Sqlite(_) => Ok(()),
         }
     }
 
@@ -280,9 +301,18 @@ impl Row {
         let Some(seconds) = self.maybe_int(column)? else {
             return Ok(None);
         };
-        let seconds = u64::try_from(seconds).map_err(|_| corrupt(column))?;
+        let seconds = u64::try_from(seconds)
+            .ok()
+            .filter(|seconds| *seconds <= LAST.as_secs());
+        let seconds = seconds.ok_or_else(|| self.out_of_range(column))?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         Ok(Some(time))
+    }
+
+    /// Times are added to and multiplied by whoever reads them.
+    fn out_of_range(&self, column: &'static str) -> Error {
+        let value = self.maybe_int(column).ok().flatten().unwrap_or_default();
+        Error::OutOfRange { column, value }
     }
 
     pub(super) fn flag(&self, column: &'static str) -> Result<bool, Error> {

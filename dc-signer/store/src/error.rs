@@ -7,7 +7,8 @@ use std::{fmt, io};
 use dc_core::UniqueName;
 
 use crate::export::ExportError;
-use crate::registry::{self, Mismatch, State};
+use crate::registry::{self, ActorFault, Mismatch, State};
+use crate::shape::ShapeFault;
 
 /// The error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -175,6 +176,36 @@ pub enum Error {
         /// Where the log of the database ends.
         found: u64,
     },
+    /// Whoever acts is not what they were when they came, or what the audit log says.
+    #[error("{name} may not do this by the audit log: {why}")]
+    MayNot {
+        /// The operator.
+        name: String,
+        /// The reason.
+        why: ActorFault,
+    },
+    /// The database has not written what it was told to, and said that it has: a trigger or a rule is in the way. Nothing was changed.
+    #[error(
+        "the database wrote {written} of {expected} rows of {table}, so nothing was done: something in it keeps it from that; 'dc-signer audit verify' says what, if it is still there"
+    )]
+    NotWritten {
+        /// The table.
+        table: &'static str,
+        /// How many rows it was told.
+        expected: u64,
+        /// How many it wrote.
+        written: u64,
+    },
+    /// A time is before 1970 or after the year 9999, and nothing has written such a one.
+    #[error(
+        "the database has the time {value} (seconds since 1970) in the column {column} of a row, and no time is below 0 or above 253402300799: somebody changed the database by hand; look for it with 'WHERE {column} = {value}'"
+    )]
+    OutOfRange {
+        /// The column.
+        column: &'static str,
+        /// The value.
+        value: i64,
+    },
     /// The domain forbids it.
     #[error("{source}")]
     Refused {
@@ -192,6 +223,16 @@ pub enum Error {
         after: u64,
         /// The size of the log in the checkpoint.
         size: u64,
+    },
+    /// Triggers, views or other things are in the database that no version of this program has made: with those it does something else than
+    /// it is told.
+    #[error(
+        "somebody changed the database by hand, and nothing is done with it as it is: {}. See 'Audit mismatch' in docs/runbook.md",
+        several(faults)
+    )]
+    SchemaChanged {
+        /// All of them.
+        faults: Vec<ShapeFault>,
     },
     /// The database was last used by an older version, and must be migrated.
     #[error(
@@ -263,7 +304,11 @@ impl Error {
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::CannotWrite { .. } | Self::OlderThanSeen { .. } | Self::Unavailable { .. }
+            Self::CannotWrite { .. }
+                | Self::NotWritten { .. }
+                | Self::OlderThanSeen { .. }
+                | Self::SchemaChanged { .. }
+                | Self::Unavailable { .. }
         )
     }
 }
@@ -278,6 +323,11 @@ impl fmt::Display for ByProcess {
             None => Ok(()),
         }
     }
+}
+
+fn several(faults: &[ShapeFault]) -> String {
+    let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    all.join("; ")
 }
 
 fn no_older_copy(empty: bool) -> &'static str {

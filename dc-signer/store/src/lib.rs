@@ -15,6 +15,7 @@ mod renewal;
 mod replica;
 mod schema;
 mod seen;
+mod shape;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
+pub use shape::ShapeFault;
 pub use types::{
     Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,
     Issuance, Issue, Keep, Kept, NewDelegation, NewDevice, NewZone, Recorded, Redeemed, Redemption,

@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use super::Error;
-use crate::registry::Sha256;
+use crate::registry::{LAST, Sha256};
 
 /// A value that is bound to a parameter.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(super) const fn corrupt(place: &'static str) -> Error {
 
 /// A time as it is stored; what is out of range ends where the range ends.
 pub(super) fn seconds(time: UnixTime) -> i64 {
-    int(time.as_secs())
+    int(time.min(LAST).as_secs())
 }
 
 /// A number as it is stored; what is out of range ends where the range ends.

@@ -100,7 +100,7 @@ impl Bench {
     }
 
     pub(crate) fn by(&self, at: UnixTime) -> Act {
-        Act::new("operator:tester", at).because("a test".parse().ok())
+        Act::new("tester", at).because("a test".parse().ok())
     }
 
     /// So many seconds after the test began.

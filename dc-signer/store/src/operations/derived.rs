@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone};
+use crate::registry::{
+    Action, Actors, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone,
+};
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
@@ -29,6 +31,7 @@ pub(super) struct Derived {
     secrets: Secrets,
     slots: Slots,
     people: People,
+    actors: Actors,
     /// By its record, what it has to say of a part that is archived, and the part.
     archives: BTreeMap<u64, (Sha256, u64, u64)>,
     /// Records of parts that are not there.
@@ -56,6 +59,7 @@ impl Derived {
             secrets: Secrets::default(),
             slots: Slots::default(),
             people: People::new(past.replayed),
+            actors: Actors::default(),
             archives: BTreeMap::new(),
             tidied: Vec::new(),
             lost: LostNames::load(session, past.replayed).await?,
@@ -81,6 +85,14 @@ impl Derived {
             self.slots.check_end(record, found);
             self.people.follow(record);
             self.lost.follow(record);
+            if let Err(why) = self.actors.follow(record) {
+                found.add(Mismatch::Actor {
+                    actor: entry.actor.clone(),
+                    action: entry.action,
+                    seq,
+                    why,
+                });
+            }
             self.note(record);
             if let (Action::Issue | Action::IssueClient, Some(name)) = (entry.action, &entry.name) {
                 match self.count(record) {

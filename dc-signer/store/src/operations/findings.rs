@@ -157,7 +157,7 @@ impl Error {
                 source,
                 Mismatch::Archive { .. } | Mismatch::NotAsArchived { .. }
             ),
-            Self::StateNotInAudit { .. } | Self::Corrupt { .. } => true,
+            Self::StateNotInAudit { .. } | Self::Corrupt { .. } | Self::OutOfRange { .. } => true,
             _ => false,
         }
     }

@@ -10,11 +10,12 @@ use pki_types::UnixTime;
 
 use crate::connection::Session;
 use crate::registry::DeviceId;
+use crate::shape::issue_table;
 use crate::sql::{Batch, Kind, Value, seconds};
 use crate::{Error, History, Issuance, Issue, Store};
 
 use super::rows;
-use super::work::Work;
+use super::work::{Work, all_written};
 
 impl Store {
     /// The history of a device: its credentials and changes, newest first, at most `limit` of each.
@@ -48,7 +49,9 @@ pub(super) async fn insert(session: &mut Session, issuances: &[&Issuance]) -> Re
              spki_sha256, delegation_sha256, issued, expires FROM {{rows}}"
         );
         let columns = COLUMNS;
-        session.execute_batch(&sql, Batch { columns, rows }).await?;
+        let expected = rows.len();
+        let written = session.execute_batch(&sql, Batch { columns, rows }).await?;
+        all_written("issues", expected, written)?;
     }
     Ok(())
 }
@@ -89,12 +92,7 @@ async fn ensure(session: &mut Session, week: u64) -> Result<(), Error> {
     if session.fetch_one(sql, vec![week.into()]).await?.is_some() {
         return Ok(());
     }
-    let blob = session.blob_type();
-    let table = format!(
-        "CREATE TABLE issues_{week} (device {blob} NOT NULL, name TEXT NOT NULL, \
-         credential_sha256 {blob} NOT NULL, spki_sha256 {blob} NOT NULL, \
-         delegation_sha256 {blob} NOT NULL, issued BIGINT NOT NULL, expires BIGINT NOT NULL)"
-    );
+    let table = issue_table(&week.to_string(), session.blob_type());
     let index = format!("CREATE INDEX issues_{week}_device ON issues_{week} (device, issued)");
     let sql = "INSERT INTO issue_weeks (week) VALUES ($1)";
     session.execute(table, Vec::new()).await?;

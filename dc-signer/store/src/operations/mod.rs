@@ -31,6 +31,7 @@ mod devices;
 mod evidence;
 mod findings;
 mod fleet;
+mod four_eyes;
 mod free_space;
 mod given;
 mod group;
@@ -50,6 +51,7 @@ mod search;
 mod shared;
 mod shared_delegations;
 mod shared_secrets;
+mod standing;
 mod times;
 mod turns;
 mod withdrawn;
@@ -93,7 +95,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`].
+    /// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`] and [`Error::SchemaChanged`].
     pub(super) async fn open(
         database: Database,
         node: &str,
@@ -101,6 +103,8 @@ impl Store {
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, Error> {
         schema::check(&database).await?;
+        // Before anything is read that a view could be in the place of.
+        database.watch().await?;
         let shared = Arc::new(Shared {
             database,
             node: node.into(),
@@ -187,6 +191,7 @@ impl Store {
 
     async fn try_to_write(&self, free_space: usize) -> Result<(), Error> {
         self.recorder.check()?;
+        self.shared.database.watch().await?;
         self.shared.compare().await?;
         if free_space > 0 {
             free_space::try_out(&self.shared, free_space).await?;

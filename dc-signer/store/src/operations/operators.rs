@@ -3,12 +3,14 @@
 use pki_types::UnixTime;
 
 use crate::connection::Session;
-use crate::registry::{self, Access, Action, Mismatch, Operator, OperatorName, Sha256};
+use crate::registry::{
+    self, Access, Action, Mismatch, Operator, OperatorName, Sha256, operators_of, role_scope,
+};
 use crate::sql::Value;
 use crate::{Act, Error, Store};
 
-use super::rows;
 use super::work::Work;
+use super::{four_eyes, rows};
 
 impl Store {
     /// Adds an operator, or changes the one with this name.
@@ -77,9 +79,19 @@ impl Store {
     }
 
     /// The operator with this token or key, of now or before, also one who is disabled.
+    ///
+    /// Fails with a [`Mismatch`] if they are another one than the last record about them says: a role or a token that was written into
+    /// the table counts for nothing.
     pub async fn find_operator(&self, access: &Access) -> Result<Option<Operator>, Error> {
-        self.read("find_operator", async |session| find(session, access).await)
-            .await
+        self.read("find_operator", async |session| {
+            let found = find(session, access).await?;
+            // Nobody comes in who was kept out, whoever did that.
+            if let Some(operator) = found.as_ref().filter(|operator| !operator.disabled) {
+                check_audited(session, operator).await?;
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// The first record of the audit log that made an operator; none if there never was one, whatever the table says.
@@ -107,8 +119,8 @@ pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Resul
 }
 
 async fn write(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
+    keeps_admins(work, operator, by).await?;
     let all = all(&mut work.session).await?;
-    registry::keeps_an_admin(&all, operator, by.at, by.is_without_credential())?;
     if let Some(before) = all.iter().find(|one| one.name == operator.name) {
         before.may_become(operator)?;
     }
@@ -147,11 +159,25 @@ async fn write(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Err
     work.session.execute(sql, values).await.map(|_| ())
 }
 
+/// Checks that a change leaves as many admins as acts take; two operators together may leave one.
+async fn keeps_admins(work: &mut Work, changed: &Operator, by: &Act) -> Result<(), Error> {
+    let all = all(&mut work.session).await?;
+    let is_without = by.is_without_credential();
+    registry::keeps_an_admin(&all, changed, by.at, is_without)?;
+    let is_one = operators_of(&by.actor).is_some_and(|(_, agreed)| agreed.is_none());
+    if is_one && four_eyes::current(&mut work.session).await?.is_on() {
+        registry::keeps_two_admins(&all, changed, by.at)?;
+    }
+    Ok(())
+}
+
 async fn log(work: &mut Work, action: Action, operator: &Operator, by: &Act) -> Result<(), Error> {
     let mut entry = work.entry(action, by);
     entry.name = Some(operator.name.to_string());
     entry.expires = operator.expires;
     entry.detail_sha256 = work.detail(operator.commitment(), by).await?;
+    // So that whoever reads the log knows what they could do, whatever they are since.
+    entry.scope = entry.detail_sha256.map(|_| role_scope(operator.role));
     work.log(entry);
     Ok(())
 }
@@ -230,8 +256,7 @@ pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> R
         disabled: true,
         ..known(work, name).await?
     };
-    let all = all(&mut work.session).await?;
-    registry::keeps_an_admin(&all, &out, by.at, by.is_without_credential())?;
+    keeps_admins(work, &out, by).await?;
     let sql = "UPDATE operators SET disabled = 1 WHERE name = $1";
     let values = vec![name.as_str().into()];
     work.session.execute(sql, values).await?;
@@ -247,6 +272,11 @@ pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> R
 pub(super) async fn as_audited(session: &mut Session, name: &OperatorName) -> Result<(), Error> {
     let operator = named(session, name).await?;
     let operator = operator.ok_or(registry::Error::UnknownOperator)?;
+    check_audited(session, &operator).await
+}
+
+async fn check_audited(session: &mut Session, operator: &Operator) -> Result<(), Error> {
+    let name = &operator.name;
     let sql = "SELECT seq, action, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
                AND action IN ('change-operator', 'renew-operator', 'enable-operator', \
                'disable-operator') ORDER BY seq DESC LIMIT 1";

@@ -78,6 +78,23 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The devices that an actor has given a new name today and yesterday, by the days of UTC and the audit log.
+    pub async fn renamed_lately(&self, actor: &str, now: UnixTime) -> Result<u64, Error> {
+        self.read("renamed_lately", async |session| {
+            // Word for word the condition of the index.
+            let sql = "SELECT COUNT(*) AS devices FROM audit WHERE action = 'new-name' \
+                       AND actor = $1 AND time >= $2";
+            let since = (day(now) - 1) * 86_400;
+            let row = session
+                .fetch_one(sql, vec![actor.into(), since.into()])
+                .await?;
+            row.map_or(Ok(0), |row| row.number("devices"))
+        })
+        .await
+    }
+}
+
 /// Counts a device that somebody has retired.
 pub(super) async fn count_retired(work: &mut Work, by: &Act) -> Result<(), Error> {
     let sql = "INSERT INTO retired (actor, day, count) VALUES ($1, $2, 1) \

@@ -10,7 +10,7 @@ use crate::sql::{Batch, Kind, Value};
 use crate::{Answer, Error, Issuance, Recorded, Store};
 use dc_pki::names::ZoneName;
 
-use super::work::Work;
+use super::work::{Work, all_written};
 use super::{devices, issues, rows, withdrawn};
 
 impl Store {
@@ -248,7 +248,9 @@ async fn write_held(
     let sql = "UPDATE devices SET credential_sha256 = r.sha256, credential_spki = r.spki, \
                issued = r.since, expires = r.until, held_until = r.held, free_from = NULL, \
                shown_sha256 = r.shown FROM {rows} WHERE devices.id = r.device";
-    session.execute_batch(sql, batch).await.map(|_| ())
+    let expected = batch.rows.len();
+    let written = session.execute_batch(sql, batch).await?;
+    all_written("devices", expected, written)
 }
 
 async fn write_answers(session: &mut Session, issuances: &[&Issuance]) -> Result<(), Error> {

@@ -94,8 +94,8 @@ pub(super) async fn has_older(session: &mut Session, now: UnixTime) -> Result<bo
     Ok(session.fetch_one(sql, values).await?.is_some())
 }
 
-/// The form of records that this version reads: with details, reasons and scopes.
-const FORMAT: i64 = 3;
+/// The form of records that this version reads: with details, reasons, scopes, and what takes two operators.
+const FORMAT: i64 = 4;
 
 async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
     let reference = reference(session, now).await?;

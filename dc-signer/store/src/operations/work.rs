@@ -7,7 +7,7 @@ use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
-use super::replicas;
+use super::{replicas, standing};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
 /// order, and a row that is read here stays as it is until the end.
@@ -16,6 +16,8 @@ pub(super) struct Work {
     pub(super) head: Head,
     node: Arc<str>,
     records: Vec<Record>,
+    /// How many of them are of another copy of the log, in which others may act.
+    followed: usize,
     /// True if somebody did what they have to give a reason for, and gave none.
     lacks_reason: bool,
     /// Set if all signers that work here can read details in records; none if that was not looked at.
@@ -31,6 +33,7 @@ impl Work {
                 head,
                 node: Arc::clone(node),
                 records: Vec::new(),
+                followed: 0,
                 lacks_reason: false,
                 details: None,
             }),
@@ -42,12 +45,17 @@ impl Work {
     }
 
     /// Commits if all went well, and rolls back if not.
-    pub(super) async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(super) async fn end<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
         match result {
             Ok(value) => self.commit().await.map(|()| value),
             Err(error) => {
+                // What somebody has put there explains best why something was not written.
+                let why = match &error {
+                    Error::NotWritten { .. } => self.session.check_written().await.err(),
+                    _ => None,
+                };
                 self.session.roll_back().await;
-                Err(error)
+                Err(why.unwrap_or(error))
             }
         }
     }
@@ -97,6 +105,7 @@ impl Work {
     pub(super) fn follow(&mut self, record: &Record) -> Result<(), Error> {
         self.head.follow(record)?;
         self.records.push(record.clone());
+        self.followed = self.records.len();
         Ok(())
     }
 
@@ -107,8 +116,13 @@ impl Work {
         }
         let written = match std::mem::take(&mut self.records) {
             records if records.is_empty() => Ok(()),
-            records => self.write(&records).await,
+            records => match self.check_actors(&records).await {
+                Ok(()) => self.write(&records).await,
+                Err(error) => Err(error),
+            },
         };
+        // What somebody has put there explains best why something was not written.
+        let written = self.session.check_written().await.and(written);
         match written {
             Ok(()) => self.session.commit().await,
             Err(error) => {
@@ -116,6 +130,12 @@ impl Work {
                 Err(error)
             }
         }
+    }
+
+    /// What they had when they came may be over.
+    async fn check_actors(&mut self, records: &[Record]) -> Result<(), Error> {
+        let own = records.get(self.followed..).unwrap_or_default();
+        standing::check(&mut self.session, own).await
     }
 
     async fn write(&mut self, records: &[Record]) -> Result<(), Error> {
@@ -127,10 +147,44 @@ impl Work {
                    credential_sha256, zone, expires, detail_sha256, reason, scope, prev_hash) \
                    SELECT seq, time, node, actor, action, name, spki_sha256, \
                    credential_sha256, zone, expires, detail_sha256, reason, scope, prev_hash FROM {rows}";
-        self.session.execute_batch(sql, batch).await?;
+        let written = self.session.execute_batch(sql, batch).await?;
+        all_written("audit", records.len(), written)?;
         let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1";
         let head = vec![self.head.seq.into(), (&self.head.hash).into()];
-        self.session.execute(sql, head).await.map(|_| ())
+        let written = self.session.execute(sql, head).await?;
+        all_written("audit_head", 1, written)?;
+        self.read_back(records).await
+    }
+
+    /// Reads the end of the log as it is after all of this: nothing leaves without its record, whatever the database has made of
+    /// what it was told.
+    async fn read_back(&mut self, records: &[Record]) -> Result<(), Error> {
+        let end = head(self.session.fetch_one(HEAD, Vec::new()).await?)?;
+        let last = records.last().map(|last| last.seq);
+        let seq = last.unwrap_or(end.seq);
+        let there = super::audit::from(&mut self.session, seq, 1).await?;
+        let is_it = end == self.head && there.first() == records.last();
+        match is_it {
+            true => Ok(()),
+            false => Err(Error::NotWritten {
+                table: "audit",
+                expected: 1,
+                written: 0,
+            }),
+        }
+    }
+}
+
+/// Fails with [`Error::NotWritten`] if a statement has not written as many rows as it was told.
+pub(super) fn all_written(table: &'static str, expected: usize, written: u64) -> Result<(), Error> {
+    let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+    match written == expected {
+        true => Ok(()),
+        false => Err(Error::NotWritten {
+            table,
+            expected,
+            written,
+        }),
     }
 }
 

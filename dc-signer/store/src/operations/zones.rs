@@ -327,6 +327,26 @@ pub(super) async fn move_delegation(
     Ok(managed)
 }
 
+impl Store {
+    /// True if an operator, or somebody at the machine, imported a delegation certificate, and not the signer that has ordered it.
+    pub async fn is_imported_by_hand(
+        &self,
+        certificate_sha256: &registry::Sha256,
+    ) -> Result<bool, Error> {
+        self.read("is_imported_by_hand", async |session| {
+            // Word for word the condition of the index.
+            let sql = "SELECT actor FROM audit WHERE action = 'import-slot' \
+                       AND credential_sha256 = $1 ORDER BY seq DESC LIMIT 1";
+            let row = session
+                .fetch_one(sql, vec![certificate_sha256.into()])
+                .await?;
+            // One that no record has nobody has checked.
+            row.map_or(Ok(true), |row| Ok(Act::is_somebodys(&row.text("actor")?)))
+        })
+        .await
+    }
+}
+
 async fn log_delegation(
     work: &mut Work,
     zone: &ZoneName,

@@ -8,13 +8,16 @@ use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
 use super::Error;
+use super::shape::{Expected, ShapeFault};
 use super::sql::{Batch, Kind, Value};
+use super::sqlite::expected;
 
 mod error;
+mod shape;
 
 use error::classify;
 
@@ -26,6 +29,8 @@ pub(super) struct Postgres {
     options: PgConnectOptions,
     /// Whoever has it finds out why there is no connection; the others need not ask as well.
     asking: Mutex<()>,
+    /// What is beside rows there; none before anybody looks at it.
+    expected: OnceCell<&'static Expected>,
 }
 
 impl Postgres {
@@ -38,6 +43,8 @@ impl Postgres {
             .options([
                 ("lock_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "30s"),
+                // Longer than anybody waits for an answer here: the server works on for nobody else.
+                ("statement_timeout", "60s"),
             ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
@@ -55,6 +62,7 @@ impl Postgres {
             pool,
             options,
             asking: Mutex::default(),
+            expected: OnceCell::new(),
         })
     }
 
@@ -89,6 +97,7 @@ impl Postgres {
         let mut session = PostgresSession {
             connection: Some(self.acquire().await?),
             in_transaction: true,
+            expected: self.expected.get().copied(),
         };
         session.tell(how).await?;
         Ok(session)
@@ -139,12 +148,21 @@ impl Postgres {
         Ok(PostgresSession {
             connection: Some(self.acquire().await?),
             in_transaction: false,
+            expected: None,
         })
     }
 
     pub(super) async fn snapshot(&self) -> Result<PostgresSession, Error> {
         self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
+    }
+
+    /// From now on nothing is written if something else is there beside rows than the migrations make.
+    ///
+    /// Fails with [`Error::SchemaChanged`].
+    pub(super) async fn watch(&self) -> Result<(), Error> {
+        let expected = self.expected.get_or_try_init(expected).await?;
+        changed(shape::faults(&mut self.read().await?, expected).await?)
     }
 
     pub(super) async fn migrate(&self) -> Result<(), Error> {
@@ -157,11 +175,20 @@ impl Postgres {
     }
 }
 
+fn changed(faults: Vec<ShapeFault>) -> Result<(), Error> {
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::SchemaChanged { faults }),
+    }
+}
+
 /// A connection to the server, and whether it is in a transaction.
 pub(super) struct PostgresSession {
     /// Gone once the server did not answer in time: nobody knows what it would answer next.
     connection: Option<PoolConnection<sqlx::Postgres>>,
     in_transaction: bool,
+    /// What may be beside rows, if that is looked at.
+    expected: Option<&'static Expected>,
 }
 
 impl PostgresSession {
@@ -264,6 +291,16 @@ impl PostgresSession {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let answer = in_time(query.execute(self.connection()?)).await;
         self.settle(answer).map(|done| done.rows_affected())
+    }
+
+    /// Looks, behind all that a transaction writes, whether anything has changed that.
+    ///
+    /// Fails with [`Error::SchemaChanged`].
+    pub(super) async fn check_written(&mut self) -> Result<(), Error> {
+        match self.expected {
+            Some(expected) => changed(shape::doers(self, expected).await?),
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {

@@ -101,6 +101,16 @@ pub enum Error {
     /// Another device has this enrolment key.
     #[error("another device has this enrolment key: every device must make its own")]
     KeyTaken,
+    /// What takes two operators was to be made less strict by one.
+    #[error(
+        "this takes two operators: ask another admin with 'dc-signer approvals lower --reason WHY --config FILE'"
+    )]
+    TakesTwo,
+    /// Fewer than two admins would be left, while acts take two operators.
+    #[error(
+        "fewer than two admins would be let in, and acts take two operators here: another admin has to agree to it"
+    )]
+    TooFewAdmins,
     /// Nobody would be let in as an admin any more, or only for some days.
     #[error(
         "nobody would be let in as an admin any more, or for less than 14 d: make another admin first, or renew for longer; if it is meant, --as-root-because REASON does it on the machine, and raises an alert"

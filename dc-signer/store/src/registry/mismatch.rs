@@ -1,11 +1,25 @@
 //! The places in which a registry is not as its audit log says.
 
-use super::Action;
+use super::{Action, ActorFault};
 
 /// Something in the registry is not as the audit log says.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
+    /// An operator did what they could not do, by the records before.
+    #[error(
+        "record {seq} of the audit log says that {actor} did it ({action}), who could not: {why}"
+    )]
+    Actor {
+        /// Who.
+        actor: String,
+        /// What.
+        action: Action,
+        /// The record.
+        seq: u64,
+        /// The reason that they could not.
+        why: ActorFault,
+    },
     /// An act that waits for a second operator is not what was asked for.
     #[error("what waits under {seq} is not what record {seq} of the audit log asks for")]
     Approval {

@@ -1,6 +1,7 @@
 //! The domain: devices, zones, activation codes, operators and the audit log. Pure: no database, no
 //! clock, no network.
 
+mod actor;
 mod approval;
 mod archive;
 mod change;
@@ -9,6 +10,7 @@ mod code;
 mod device;
 mod error;
 mod fields;
+mod four_eyes;
 mod hold;
 mod ids;
 mod label;
@@ -24,6 +26,8 @@ mod shared;
 mod state;
 mod zone;
 
+pub use actor::ActorFault;
+pub(crate) use actor::{Actors, Standing as Stand, operators_of, role_scope};
 pub use approval::{Approval, ApprovalState};
 pub use archive::Archive;
 pub use change::{Change, Changed, Replacement};
@@ -31,6 +35,7 @@ pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode}
 pub use dc_pki::Sha256;
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, Shown};
 pub use error::Error;
+pub use four_eyes::FourEyes;
 pub(crate) use hold::after;
 pub use hold::{AHEAD, Hold};
 pub use ids::{DeviceId, ExternalId};
@@ -38,11 +43,12 @@ pub use label::{NameInput, NameKey};
 pub(crate) use life::{Certain, Life};
 pub use mismatch::Mismatch;
 pub use one_name::NameChange;
-pub(crate) use operator::keeps_an_admin;
 pub use operator::{Access, BrokenGlass, Operator, OperatorName, Previous, Role, Standing};
+pub(crate) use operator::{keeps_an_admin, keeps_two_admins};
 pub use place::Place;
 pub use reason::Reason;
 pub(crate) use record::DeviceChange;
+pub(crate) use record::LAST;
 pub use record::{Action, Entry, Head, Record};
 pub(crate) use retold::{Given, Retold};
 pub use shared::{Purpose, SharedDelegation, SharedSecret};

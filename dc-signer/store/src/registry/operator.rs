@@ -300,6 +300,27 @@ pub(crate) fn keeps_an_admin(
     }
 }
 
+/// Checks that a change of an operator leaves two who are let in as admins, if there were two.
+///
+/// Fails with [`Error::TooFewAdmins`].
+pub(crate) fn keeps_two_admins(
+    all: &[Operator],
+    changed: &Operator,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let is_one = |operator: &&Operator| {
+        let is_in = !operator.disabled && operator.expires.is_none_or(|end| end > now);
+        operator.role == Role::Admin && is_in
+    };
+    let before = all.iter().filter(is_one).count();
+    let others = all.iter().filter(|one| one.name != changed.name);
+    let after = others.chain([changed]).filter(is_one).count();
+    match after < 2 && after < before {
+        true => Err(Error::TooFewAdmins),
+        false => Ok(()),
+    }
+}
+
 /// The seconds that the last admin has to be let in for, so that there is time to renew.
 const LEAST_ADMIN: u64 = 14 * 86_400;
 

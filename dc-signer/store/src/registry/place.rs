@@ -95,6 +95,15 @@ impl Mismatch {
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
+            Self::Actor {
+                actor,
+                action,
+                seq,
+                why,
+            } => Place {
+                found: Some(format!("{actor} ({action}): {why}")),
+                ..Place::new("actor").row("audit", &seq.to_string()).at(*seq)
+            },
             Self::Approval { seq } => Place::new("approval")
                 .row("approvals", &seq.to_string())
                 .at(*seq),

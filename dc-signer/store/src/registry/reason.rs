@@ -53,6 +53,7 @@ impl Action {
                 | Self::ActivateDelegation
                 | Self::AskApproval
                 | Self::BreakGlass
+                | Self::ChangeApproval
                 | Self::ChangeOperator
                 | Self::ChangeZone
                 | Self::DisableOperator

@@ -49,6 +49,8 @@ actions! {
     AskApproval = "ask-approval",
     /// Somebody at the machine acted without an operator's credential.
     BreakGlass = "break-glass",
+    /// What takes two operators changed.
+    ChangeApproval = "change-approval",
     /// An operator was added or changed.
     ChangeOperator = "change-operator",
     /// A zone's forms, its roles, or when to renew, changed.
@@ -162,6 +164,7 @@ impl Action {
             | Self::Approve
             | Self::AskApproval
             | Self::BreakGlass
+            | Self::ChangeApproval
             | Self::ChangeOperator
             | Self::ChangeZone
             | Self::ClearClone
@@ -383,8 +386,8 @@ impl Head {
     }
 }
 
-/// Databases count seconds in 63 bits.
-const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
+/// The last second of the year 9999, behind which no certificate ends: who reads a time adds to it.
+pub(crate) const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_799));
 
 /// Of a record of an issuance.
 const TYPICAL_LEN: usize = 384;

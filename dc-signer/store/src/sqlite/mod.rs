@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -21,9 +22,11 @@ use super::sql::{Batch, Value};
 mod batch;
 mod error;
 mod file;
+mod shape;
 
 use error::classify;
 pub(crate) use file::{check_permissions, create, is_there, not_opened};
+pub(crate) use shape::expected;
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/sqlite");
 
@@ -38,6 +41,55 @@ pub(super) struct Sqlite {
     /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled
     /// back by itself or not, and only a new connection is sure to be in no transaction.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
+    watch: Arc<Watch>,
+}
+
+/// Whether what is in the file beside rows was looked at, and whether anything is still to be done with it.
+#[derive(Debug, Default)]
+struct Watch {
+    /// From when on nothing is done with a file in which something else is than the migrations make.
+    is_on: AtomicBool,
+    /// What SQLite counts up with each change of a table, a view or a trigger, at the last look; none before it.
+    looked_at: AtomicI64,
+    /// A statement that never ends must not keep the process.
+    ends: AtomicBool,
+}
+
+impl Watch {
+    /// A connection of its own may see what the others do not yet.
+    fn look_again(&self) {
+        self.looked_at.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Fails with [`Error::SchemaChanged`].
+    async fn look(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let version = sqlx::query_scalar::<_, i64>("PRAGMA schema_version");
+        let version = version
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(classify)?;
+        if self.looked_at.load(Ordering::Relaxed) == version {
+            return Ok(());
+        }
+        let faults = shape::boxed(shape::faults(connection)).await?;
+        if !faults.is_empty() {
+            return Err(Error::SchemaChanged { faults });
+        }
+        self.looked_at.store(version, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Has a connection's statements broken off when nobody waits for them any more.
+    async fn mind(self: &Arc<Self>, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        self.look_again();
+        let watch = Arc::clone(self);
+        let mut handle = connection.lock_handle().await?;
+        handle.set_progress_handler(STEPS, move || !watch.ends.load(Ordering::Relaxed));
+        Ok(())
+    }
 }
 
 impl Sqlite {
@@ -62,7 +114,13 @@ impl Sqlite {
             .pragma("query_only", "on")
             // Each commit empties it.
             .pragma("cache_size", "-2048");
+        let watch = Arc::new(Watch::default());
+        let minded = Arc::clone(&watch);
         let readers = SqlitePoolOptions::new()
+            .after_connect(move |connection, _| {
+                let watch = Arc::clone(&minded);
+                Box::pin(async move { watch.mind(connection).await })
+            })
             .max_connections(READERS)
             .acquire_timeout(BUSY)
             // A thread of this process is there or it is not.
@@ -75,12 +133,28 @@ impl Sqlite {
             readers,
             looker: Arc::default(),
             writer: Arc::default(),
+            watch,
         }
     }
 
     /// A connection of its own.
     async fn connect(&self) -> Result<SqliteConnection, Error> {
-        self.options.connect().await.map_err(classify)
+        self.minded(&self.options).await
+    }
+
+    async fn minded(&self, options: &SqliteConnectOptions) -> Result<SqliteConnection, Error> {
+        let mut connection = options.connect().await.map_err(classify)?;
+        self.watch.mind(&mut connection).await.map_err(classify)?;
+        Ok(connection)
+    }
+
+    /// From now on nothing is done with a file in which something else is than the migrations make.
+    ///
+    /// Fails with [`Error::SchemaChanged`].
+    pub(super) async fn watch(&self) -> Result<(), Error> {
+        self.watch.is_on.store(true, Ordering::Relaxed);
+        self.watch.look_again();
+        self.read().await.map(|_| ())
     }
 }
 
@@ -100,27 +174,36 @@ impl Sqlite {
         // The command line writes to the same file: whoever begins has the only lock there is.
         let begun = connection.execute("BEGIN IMMEDIATE").await;
         begun.map_err(classify)?;
+        // Nobody else can change anything from here on.
+        if let Err(error) = self.watch.look(&mut connection).await {
+            connection.execute("ROLLBACK").await.map_err(classify)?;
+            *home = Some(connection);
+            return Err(error);
+        }
         Ok(SqliteSession::Write { home, connection })
     }
 
     pub(super) async fn read(&self) -> Result<SqliteSession, Error> {
-        let connection = self.readers.acquire().await.map_err(classify)?;
+        let mut connection = self.readers.acquire().await.map_err(classify)?;
+        self.watch.look(&mut connection).await?;
         Ok(SqliteSession::Read(connection))
     }
 
     /// The pool asks a connection that comes back whether it still works, which costs as much as a lookup.
     pub(super) async fn look(&self) -> Result<SqliteSession, Error> {
         let mut home = Arc::clone(&self.looker).lock_owned().await;
-        let connection = match home.take() {
+        let mut connection = match home.take() {
             Some(connection) => connection,
-            None => self.reading.connect().await.map_err(classify)?,
+            None => self.minded(&self.reading).await?,
         };
+        self.watch.look(&mut connection).await?;
         let lent = OwnedMutexGuard::map(home, |home| home.insert(connection));
         Ok(SqliteSession::Look(lent))
     }
 
     pub(super) async fn snapshot(&self) -> Result<SqliteSession, Error> {
-        let transaction = self.readers.begin().await.map_err(classify)?;
+        let mut transaction = self.readers.begin().await.map_err(classify)?;
+        self.watch.look(&mut transaction).await?;
         Ok(SqliteSession::Snapshot(transaction))
     }
 
@@ -141,6 +224,7 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
+        self.watch.ends.store(true, Ordering::Relaxed);
         for home in [&self.looker, &self.writer] {
             if let Some(connection) = home.lock().await.take() {
                 // What is committed is on the disk, whether closing works or not.
@@ -269,3 +353,7 @@ fn arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {
 /// How long to wait for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
+/// After how many of its steps a statement asks whether anybody still waits for it: some milliseconds.
+const STEPS: i32 = 100_000;
+/// No number that SQLite has counted to.
+const NEVER: i64 = -1;

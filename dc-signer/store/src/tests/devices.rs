@@ -408,7 +408,7 @@ async fn the_history_says_what_was_done(db: &Database) {
         Action::Add,
     ];
     assert_eq!(actions, expected);
-    assert_eq!(history.acts[0].entry.actor, "operator:tester");
+    assert_eq!(history.acts[0].entry.actor, "tester");
     let issued: Vec<UnixTime> = history.issues.iter().map(|issue| issue.issued).collect();
     assert_eq!(issued, [at(NOW + 2), at(NOW + 1), at(NOW)]);
     assert_eq!(history.issues[0].name, device.name);

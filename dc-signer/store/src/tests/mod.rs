@@ -18,6 +18,7 @@ use crate::registry::{
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
+mod actors;
 mod approvals;
 mod archiving;
 mod audit;
@@ -36,6 +37,7 @@ mod renewals;
 mod replicas;
 mod schema;
 mod searching;
+mod shape;
 mod shared_secrets;
 mod tampering;
 mod together;
@@ -49,7 +51,7 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 fn by(seconds: u64) -> Act {
-    Act::new("operator:tester", at(seconds)).because("a test".parse().ok())
+    Act::new("tester", at(seconds)).because("a test".parse().ok())
 }
 
 fn key(text: &str) -> Sha256 {

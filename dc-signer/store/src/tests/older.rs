@@ -164,7 +164,7 @@ async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
     let last = db.store.audit_from(head.seq, 1).await.unwrap().remove(0);
     assert_eq!(
         (last.entry.action, last.entry.actor.as_str()),
-        (Action::AcceptOlder, "operator:tester")
+        (Action::AcceptOlder, "tester")
     );
     store.ping(0).await.unwrap();
     store.record(issuance(&device, 2)).await.unwrap();

@@ -14,7 +14,7 @@ on_both! {
 }
 
 fn silent(seconds: u64) -> Act {
-    Act::new("operator:tester", at(seconds))
+    Act::new("tester", at(seconds))
 }
 
 async fn rights_are_taken_and_given_for_a_reason_or_not_at_all(db: &Database) {
@@ -76,7 +76,7 @@ async fn acts_without_a_credential_are_counted(db: &Database) {
 
 async fn devices_are_counted_by_who_has_retired_them(db: &Database) {
     let store = &*db.store;
-    let actor = "operator:tester";
+    let actor = "tester";
     for number in 1..=3 {
         let device = active(store, number).await;
         store
@@ -94,13 +94,7 @@ async fn devices_are_counted_by_who_has_retired_them(db: &Database) {
         let counted = store.retired_lately(actor, at(seconds)).await.unwrap();
         assert_eq!(counted, expected, "{seconds}");
     }
-    assert_eq!(
-        store
-            .retired_lately("operator:other", at(NOW))
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(store.retired_lately("other", at(NOW)).await.unwrap(), 0);
 }
 
 async fn a_renewed_operator_comes_in_with_either_for_a_while(db: &Database) {

@@ -276,8 +276,11 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         db.tamper(&sql).await;
     }
     for index in [
+        "audit_approval",
         "audit_approvals",
         "audit_break_glass",
+        "audit_imports",
+        "audit_new_name",
         "audit_retired",
         "operators_previous_key",
         "operators_previous_token",

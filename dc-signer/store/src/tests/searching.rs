@@ -53,7 +53,7 @@ async fn records_are_found_by_what_they_are_about(db: &Database) {
     let late = AuditFilter {
         since: Some(at(NOW + 99)),
         until: Some(at(NOW + 99)),
-        actor: Some("operator:tester".to_owned()),
+        actor: Some("tester".to_owned()),
         name: name.clone(),
         zone: Some("cpe.example.com".to_owned()),
         ..AuditFilter::default()

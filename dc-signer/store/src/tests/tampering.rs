@@ -549,22 +549,8 @@ fn cases(db: &Database) -> Vec<Case> {
             "1 = 1",
             "operator:x",
         ),
-        (
-            "retired",
-            &["count"],
-            "day",
-            to("1"),
-            "1 = 1",
-            "operator:tester",
-        ),
-        (
-            "retired",
-            &["day"],
-            "count",
-            to("0"),
-            "1 = 1",
-            "operator:tester",
-        ),
+        ("retired", &["count"], "day", to("1"), "1 = 1", "tester"),
+        ("retired", &["day"], "count", to("0"), "1 = 1", "tester"),
         ("break_glass", &["time"], "number", to("1"), "1 = 1", "1"),
         ("break_glass", &["number"], "time", to("1"), "1 = 1", ""),
         ("break_glass", &["number"], "actor", text("x"), "1 = 1", ""),
@@ -659,7 +645,7 @@ async fn rows_that_were_removed_or_put_there_by_hand_are_found(db: &Database) {
         ("DELETE FROM slots WHERE state = 'next'", "slot 2 of cpe"),
         ("DELETE FROM approvals", "approval"),
         ("DELETE FROM break_glass", "act without a credential"),
-        ("DELETE FROM retired", "retired operator:tester"),
+        ("DELETE FROM retired", "retired tester"),
         (
             "DELETE FROM shared_secrets WHERE version = 2",
             "the secret codes",
@@ -736,7 +722,7 @@ async fn a_mismatch_that_somebody_knows_of_is_shown_and_does_not_fail(db: &Datab
     let found = store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
     assert_eq!((found.count, found.open()), (1, 1));
     let digest = found.first[0].place.digest();
-    let silent = Act::new("operator:tester", at(NOW));
+    let silent = Act::new("tester", at(NOW));
     let unexplained = store.acknowledge(&digest, &silent).await.unwrap_err();
     assert_eq!(refused(unexplained), registry::Error::NoReason);
     let other = store.acknowledge(&key("x"), &by(NOW)).await.unwrap_err();
@@ -747,7 +733,7 @@ async fn a_mismatch_that_somebody_knows_of_is_shown_and_does_not_fail(db: &Datab
     let known = found.first[0].acknowledged.clone().unwrap();
     assert_eq!(
         (known.by.as_str(), known.reason.as_str()),
-        ("operator:tester", "a test")
+        ("tester", "a test")
     );
     store.verify_audit().await.unwrap();
     // Another one is another one.

@@ -1,0 +1,60 @@
+//! Whether whoever acts may still do so when it is written, by the audit log: what they had when they came may be over by then, and
+//! the table of operators counts for nothing that the log does not say.
+
+use std::collections::BTreeMap;
+
+use pki_types::UnixTime;
+
+use crate::Error;
+use crate::connection::Session;
+use crate::registry::{Action, Record, Role, Stand, operators_of};
+
+use super::rows;
+
+/// Checks the operators whose names are on records that are about to be written.
+///
+/// Fails with [`Error::MayNot`].
+pub(super) async fn check(session: &mut Session, records: &[Record]) -> Result<(), Error> {
+    // By operator, the most that their acts take, and when.
+    let mut acting: BTreeMap<&str, (Role, Option<UnixTime>)> = BTreeMap::new();
+    for record in records {
+        let entry = &record.entry;
+        let (Some((asked, agreed)), Some(needed)) = (operators_of(&entry.actor), entry.needed())
+        else {
+            continue;
+        };
+        for (name, is_last) in [(Some(asked), agreed.is_none()), (agreed, true)] {
+            let Some(name) = name else { continue };
+            let at = is_last.then_some(entry.time);
+            let most = acting.entry(name).or_insert((needed, at));
+            *most = (most.0.max(needed), most.1.max(at));
+        }
+    }
+    for (name, (needed, at)) in acting {
+        let standing = standing(session, name).await?;
+        let may = standing.map_or(Err(crate::registry::ActorFault::Unknown), |standing| {
+            standing.may(needed, at)
+        });
+        may.map_err(|why| Error::MayNot {
+            name: name.to_owned(),
+            why,
+        })?;
+    }
+    Ok(())
+}
+
+/// An operator, by the last records about them; none if there are none.
+async fn standing(session: &mut Session, name: &str) -> Result<Option<Stand>, Error> {
+    let sql = format!(
+        "SELECT {} FROM audit WHERE name = $1 AND action <> 'issue' AND action IN \
+         ('change-operator', 'renew-operator', 'enable-operator', 'disable-operator') \
+         ORDER BY seq DESC LIMIT 1",
+        rows::RECORD
+    );
+    let last = session.fetch_one(sql, vec![name.into()]).await?;
+    let last = last.as_ref().map(rows::record).transpose()?;
+    Ok(last.and_then(|record| {
+        let action: Action = record.entry.action;
+        Stand::after(action, &record.entry, None)
+    }))
+}

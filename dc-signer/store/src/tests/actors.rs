@@ -1,0 +1,331 @@
+//! Who may do what by the log, whatever the tables say.
+
+use super::*;
+use crate::registry::{Action, ActorFault, Entry, FourEyes, Mismatch, OperatorName, Role};
+
+on_both! {
+    a_role_or_token_in_the_table_counts_for_nothing,
+    a_time_that_no_certificate_has_is_an_error_and_no_panic,
+    an_act_is_refused_when_the_right_to_it_is_over_by_then,
+    less_takes_two_operators_when_two_agree_or_root_does_it,
+    records_of_those_who_could_not_are_found,
+    two_admins_stay_while_acts_take_two,
+}
+
+fn name(text: &str) -> OperatorName {
+    text.parse().unwrap()
+}
+
+fn of(operator: &str) -> Act {
+    Act::new(format!("operator:{operator}"), at(NOW + 1)).because("a test".parse().ok())
+}
+
+async fn put(store: &Store, text: &str, role: Role) {
+    let operator = Operator::new(
+        name(text),
+        role,
+        Access::Token(key(text)),
+        Some(at(NOW + 99)),
+    );
+    store.put_operator(&operator, &by(NOW)).await.unwrap();
+}
+
+const STRICT: FourEyes = FourEyes {
+    rollover: true,
+    retire_above: Some(2),
+    zones_end: true,
+};
+
+async fn people(db: &Database) -> Device {
+    for admin in ["alice", "bob", "carol"] {
+        put(&db.store, admin, Role::Admin).await;
+    }
+    put(&db.store, "vic", Role::Viewer).await;
+    active(&db.store, 1).await
+}
+
+async fn a_role_or_token_in_the_table_counts_for_nothing(db: &Database) {
+    let device = people(db).await;
+    let find = async |text: &str| db.store.find_operator(&Access::Token(key(text))).await;
+    assert_eq!(find("vic").await.unwrap().unwrap().role, Role::Viewer);
+    for (sql, undo) in [
+        ("role = 'admin'", "role = 'viewer'".to_owned()),
+        ("expires = expires + 9", "expires = expires - 9".to_owned()),
+    ] {
+        db.tamper(&format!("UPDATE operators SET {sql} WHERE name = 'vic'"))
+            .await;
+        let error = find("vic").await.unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                Error::NotAsAudited {
+                    source: Mismatch::OperatorChanged { .. }
+                }
+            ),
+            "{error:?}"
+        );
+        let error = db
+            .store
+            .change_device(device.id, &Change::Suspend, &of("vic"))
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            error,
+            Error::MayNot {
+                why: ActorFault::RoleTooLow { .. },
+                ..
+            }
+        ));
+        db.tamper(&format!("UPDATE operators SET {undo} WHERE name = 'vic'"))
+            .await;
+    }
+    let row = db.blob(key("mallory").as_bytes());
+    db.tamper(&format!(
+        "INSERT INTO operators (name, role, token_sha256, disabled) VALUES ('mallory', 'admin', {row}, 0)"
+    ))
+    .await;
+    let error = find("mallory").await.unwrap_err();
+    assert!(matches!(
+        error,
+        Error::NotAsAudited {
+            source: Mismatch::NoRecord { .. }
+        }
+    ));
+}
+
+async fn an_act_is_refused_when_the_right_to_it_is_over_by_then(db: &Database) {
+    let device = people(db).await;
+    let suspend = async |by: Act| {
+        let changed = db.store.change_device(device.id, &Change::Suspend, &by);
+        match changed.await.unwrap_err() {
+            Error::MayNot { why, .. } => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(suspend(of("nobody")).await, ActorFault::Unknown);
+    let late = Act {
+        at: at(NOW + 99),
+        ..of("alice")
+    };
+    assert_eq!(suspend(late).await, ActorFault::Ended);
+    db.store
+        .disable_operator(&name("bob"), &of("alice"))
+        .await
+        .unwrap();
+    assert_eq!(suspend(of("bob")).await, ActorFault::KeptOut);
+    db.tamper("UPDATE operators SET disabled = 0").await;
+    assert_eq!(suspend(of("bob")).await, ActorFault::KeptOut);
+    db.tamper("UPDATE operators SET disabled = 1 WHERE name = 'bob'")
+        .await;
+    // What somebody has looked at is recorded later.
+    let scope = "views=1 rows=1".to_owned();
+    db.store
+        .note_read(Action::Read, scope, &of("bob"))
+        .await
+        .unwrap();
+    db.store
+        .change_device(device.id, &Change::Suspend, &of("alice"))
+        .await
+        .unwrap();
+    db.store.verify_audit().await.unwrap();
+}
+
+/// Puts a record at the end of the log as whoever has the database can.
+async fn forge(db: &Database, entry: Entry) {
+    let mut head = db.store.audit_head().await.unwrap();
+    let record = head.append(entry);
+    let entry = &record.entry;
+    let text = |text: &Option<String>| match text {
+        Some(text) => format!("'{text}'"),
+        None => "NULL".to_owned(),
+    };
+    db.tamper(&format!(
+        "INSERT INTO audit (seq, time, node, actor, action, name, reason, scope, prev_hash) \
+         VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}); \
+         UPDATE audit_head SET seq = {}, hash = {}",
+        record.seq,
+        entry.time.as_secs(),
+        entry.node,
+        entry.actor,
+        entry.action,
+        text(&entry.name),
+        text(&entry.reason),
+        text(&entry.scope),
+        db.blob(record.prev_hash.as_bytes()),
+        head.seq,
+        db.blob(head.hash.as_bytes()),
+    ))
+    .await;
+}
+
+fn entry(actor: &str, action: Action, name: &str, scope: Option<&str>) -> Entry {
+    Entry {
+        time: at(NOW + 1),
+        node: "node-1".to_owned(),
+        actor: actor.to_owned(),
+        action,
+        name: (!name.is_empty()).then(|| name.to_owned()),
+        spki_sha256: None,
+        credential_sha256: None,
+        zone: None,
+        expires: None,
+        detail_sha256: None,
+        reason: Some("setting up".to_owned()),
+        scope: scope.map(str::to_owned),
+    }
+}
+
+async fn records_of_those_who_could_not_are_found(db: &Database) {
+    people(db).await;
+    db.store
+        .set_four_eyes(&STRICT, &Act::new("signer", at(NOW)))
+        .await
+        .unwrap();
+    db.store.verify_audit().await.unwrap();
+    let admin = Some("role=admin");
+    let lax = FourEyes::default().to_string();
+    let forged = [
+        (
+            "operator:alice+carol",
+            Action::ChangeOperator,
+            "mallory",
+            admin,
+            ActorFault::NotAgreed,
+        ),
+        (
+            "operator:alice",
+            Action::ChangeOperator,
+            "mallory",
+            admin,
+            ActorFault::Alone,
+        ),
+        (
+            "operator:nobody",
+            Action::ClearClone,
+            "",
+            None,
+            ActorFault::Unknown,
+        ),
+        (
+            "operator:vic",
+            Action::ClearClone,
+            "",
+            None,
+            ActorFault::RoleTooLow {
+                role: Role::Viewer,
+                needed: Role::Operator,
+            },
+        ),
+        (
+            "signer",
+            Action::ChangeApproval,
+            "",
+            Some(lax.as_str()),
+            ActorFault::Alone,
+        ),
+    ];
+    for (actor, action, of, scope, expected) in forged {
+        forge(db, entry(actor, action, of, scope)).await;
+        let seq = db.store.audit_head().await.unwrap().seq;
+        let found = db.store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
+        let is_it = |error: &Error| match error {
+            Error::NotAsAudited {
+                source: Mismatch::Actor { seq: at, why, .. },
+            } => *at == seq && *why == expected,
+            _ => false,
+        };
+        assert!(
+            found.first.iter().any(|one| is_it(&one.error)),
+            "{actor} {action}"
+        );
+    }
+}
+
+async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) {
+    people(db).await;
+    let store = &*db.store;
+    assert_eq!(store.four_eyes().await.unwrap(), None);
+    store
+        .set_four_eyes(&STRICT, &Act::new("signer", at(NOW)))
+        .await
+        .unwrap();
+    let lax = FourEyes {
+        retire_above: None,
+        ..STRICT
+    };
+    for act in [of("alice"), Act::new("signer", at(NOW))] {
+        let error = store.set_four_eyes(&lax, &act).await.unwrap_err();
+        let source = registry::Error::TakesTwo;
+        assert!(matches!(error, Error::Refused { source: why } if why == source));
+    }
+    assert_eq!(store.four_eyes().await.unwrap(), Some(STRICT));
+    let ends = at(NOW + 60);
+    let asked = store
+        .ask_approval("{}", &name("alice"), ends, &of("alice"))
+        .await
+        .unwrap();
+    store
+        .approve(asked.number, &name("bob"), &of("bob"))
+        .await
+        .unwrap();
+    store.set_four_eyes(&lax, &of("alice+bob")).await.unwrap();
+    assert_eq!(store.four_eyes().await.unwrap(), Some(lax));
+    let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("night".parse().ok());
+    store
+        .set_four_eyes(&FourEyes::default(), &root)
+        .await
+        .unwrap();
+    assert_eq!(store.four_eyes().await.unwrap(), Some(FourEyes::default()));
+    store.verify_audit().await.unwrap();
+}
+
+async fn two_admins_stay_while_acts_take_two(db: &Database) {
+    people(db).await;
+    let store = &*db.store;
+    store
+        .set_four_eyes(&STRICT, &Act::new("signer", at(NOW)))
+        .await
+        .unwrap();
+    store
+        .disable_operator(&name("bob"), &of("alice"))
+        .await
+        .unwrap();
+    let source = registry::Error::TooFewAdmins;
+    let error = store
+        .disable_operator(&name("carol"), &of("alice"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Refused { source: why } if why == source));
+    let lower = Operator::new(name("carol"), Role::Viewer, Access::Token(key("new")), None);
+    let error = store.put_operator(&lower, &of("alice")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { source: why } if why == source));
+    let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("stolen".parse().ok());
+    store.disable_operator(&name("carol"), &root).await.unwrap();
+    store.verify_audit().await.unwrap();
+}
+
+async fn a_time_that_no_certificate_has_is_an_error_and_no_panic(db: &Database) {
+    let device = active(&db.store, 1).await;
+    for value in ["9223372036854775807", "253402300800", "-1"] {
+        db.tamper(&format!("UPDATE devices SET created = {value}"))
+            .await;
+        let error = db
+            .store
+            .find_device(&Find::Id(device.id))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::OutOfRange {
+                    column: "created",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(value), "{error}");
+    }
+    db.tamper("UPDATE devices SET created = 253402300799").await;
+    db.store.find_device(&Find::Id(device.id)).await.unwrap();
+}
