@@ -125,7 +125,8 @@ pub(super) async fn list(
 }
 
 async fn sequence(session: &mut Session, zone: &ZoneName) -> Result<u64, Error> {
-    let sql = "SELECT withdrawn_sequence, (SELECT seq FROM audit_head WHERE one = 1) AS records \
+    let sql = "SELECT withdrawn_sequence, (SELECT seq FROM audit_head WHERE one = 1) AS records, \
+               (SELECT time FROM audit WHERE action = 'accept-older' ORDER BY seq DESC LIMIT 1) AS accepted \
                FROM zones WHERE zone = $1";
     let row = session.fetch_one(sql, vec![zone.to_string().as_str().into()]);
     let row = row.await?.ok_or(registry::Error::UnknownZone)?;
@@ -133,13 +134,22 @@ async fn sequence(session: &mut Session, zone: &ZoneName) -> Result<u64, Error> 
     // A client that has seen a number takes none that is lower, ever.
     let most = most_changes(records);
     match found <= most {
-        true => Ok(found),
+        true => Ok(published(found, row.maybe_time("accepted")?)),
         false => Err(Error::ListNumber {
             zone: zone.to_string(),
             found: Some(found).filter(|found| *found != NONE),
             most,
         }),
     }
+}
+
+/// The number that a list is signed with.
+///
+/// An older copy of a database has lower numbers than were signed, and no client would take what it signs. So the time at which
+/// the last one was accepted stands in the bits above: whichever copy it was, and how far it had counted, the number is higher.
+fn published(found: u64, accepted: Option<UnixTime>) -> u64 {
+    let since = accepted.map_or(0, |at| at.as_secs());
+    since.saturating_mul(1 << COUNTED).saturating_add(found)
 }
 
 /// The number of a list in a row of a zone; [`NONE`] if it is none, so that a zone whose list nobody can sign issues all the same.
@@ -152,6 +162,8 @@ pub(super) const fn most_changes(records: u64) -> u64 {
     records.saturating_mul(2).saturating_add(2)
 }
 
+/// Bits of the number that count changes: with those above it stays within 63 until the year 2242.
+const COUNTED: u32 = 30;
 /// No list has so high a number.
 pub(super) const NONE: u64 = u64::MAX;
 

@@ -9,6 +9,7 @@ on_both! {
     an_older_copy_that_is_put_there_while_others_work_is_noticed,
     an_older_copy_that_went_on_by_itself_is_noticed,
     nothing_is_added_to_a_copy_that_went_on_by_itself_while_others_work,
+    lists_of_withdrawn_names_have_higher_numbers_after_every_older_copy,
     what_was_accepted_is_in_the_log_and_goes_on,
     what_may_have_been_issued_since_an_older_copy_is_taken_for_valid,
 }
@@ -197,4 +198,51 @@ async fn what_may_have_been_issued_since_an_older_copy_is_taken_for_valid(db: &D
     assert_eq!(device.held_until(at(NOW)), Some(at(over)));
     let waiting = by_id(&db.store, new.id).await;
     assert_eq!(waiting.waits_until(at(NOW)), Some(at(over + 3601)));
+}
+
+async fn lists_of_withdrawn_names_have_higher_numbers_after_every_older_copy(db: &Database) {
+    let store = knowing(db).await;
+    let devices = [active(&store, 1).await.id, active(&store, 2).await.id];
+    let before = store.audit_head().await.unwrap().seq;
+    let suspend = Change::Suspend;
+    for device in devices {
+        let by = by(NOW);
+        store.change_device(device, &suspend, &by).await.unwrap();
+    }
+    let mut signed = store.withdrawn_sequence(&zone()).await.unwrap();
+    assert_eq!(signed, 2);
+    store.close().await;
+    put_back(db, before).await;
+    db.tamper("UPDATE zones SET withdrawn_sequence = 0").await;
+    let undo = "UPDATE names SET withdrawn = NULL, withdrawn_until = NULL";
+    db.tamper(undo).await;
+    db.tamper("UPDATE devices SET state = 'active'").await;
+    // The same copy a second time has counted no further.
+    for later in [1, 2] {
+        let store = knowing(db).await;
+        store.accept_older(&by(NOW + later)).await.unwrap();
+        for number in [
+            store.withdrawn_sequence(&zone()).await.unwrap(),
+            store.withdrawn(&zone(), at(NOW)).await.unwrap().sequence,
+            store
+                .each_withdrawn(&zone(), at(NOW), |_| {})
+                .await
+                .unwrap(),
+        ] {
+            assert!(number > signed, "{number} after {signed}");
+        }
+        let by = by(NOW + later);
+        store
+            .change_device(devices[0], &suspend, &by)
+            .await
+            .unwrap();
+        let next = store.withdrawn_sequence(&zone()).await.unwrap();
+        assert!(next > signed && next < 1 << 62, "{next}");
+        signed = next;
+        store.close().await;
+        put_back(db, before).await;
+        db.tamper("UPDATE zones SET withdrawn_sequence = 0").await;
+        db.tamper(undo).await;
+        db.tamper("UPDATE devices SET state = 'active'").await;
+    }
 }

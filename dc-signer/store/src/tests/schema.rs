@@ -276,6 +276,7 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         db.tamper(&sql).await;
     }
     for index in [
+        "audit_accepted",
         "audit_approval",
         "audit_approvals",
         "audit_break_glass",
