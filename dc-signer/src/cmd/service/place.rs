@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use dc_pki::{clock, files};
 use dc_signer::authority::claim::Caller;
-use dc_signer::authority::database;
 use dc_signer::authority::clock_agrees;
+use dc_signer::authority::database;
 use dc_signer::checkpoints::{self, AtOnce};
 use dc_signer::config::Config;
 use dc_store::owner::{self, Account, Invoker};

@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{
-    Action, Actors, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone,
-};
+use crate::registry::{Action, Actors, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone};
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
