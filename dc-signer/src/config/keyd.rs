@@ -45,6 +45,9 @@ pub struct KeydConfig {
     /// The delegation certificates that it holds besides those whose keys it made.
     #[serde(default)]
     pub delegations: Vec<KeydDelegation>,
+    /// The roots that installed chains have to lead to, a PEM file; any chain is taken if it is left out.
+    #[serde(default, deserialize_with = "values::path")]
+    pub anchors: Option<PathBuf>,
     /// The checkpoints of the audit log; none are signed if it is left out.
     #[serde(default)]
     pub checkpoints: Option<KeydCheckpoints>,
@@ -150,7 +153,7 @@ pub struct KeydCheckpoints {
     /// The key that signs, Ed25519: a PEM file, or the `pkcs11:` URI of one in a token.
     #[serde(deserialize_with = "values::text")]
     pub key: String,
-    /// The most records that a log has beyond the checkpoint before; beyond nothing, for the first.
+    /// The most records in an hour by which checkpoints go beyond those before; beyond nothing, for the first.
     #[serde(default = "most_new", deserialize_with = "records")]
     pub most_new: u64,
     /// Signs also without a proof that the log begins with the one that was signed for last: then for a forged one too.
@@ -193,6 +196,7 @@ impl KeydConfig {
                 *path = base.join(&*path);
             }
         }
+        self.anchors = self.anchors.map(|anchors| base.join(anchors));
         self.keys = self.keys.settle(base);
         for delegation in &mut self.delegations {
             delegation.folder = base.join(&delegation.folder);
@@ -285,10 +289,13 @@ mod tests {
         let other = KeydCaller::Certificate(base.join("signer.pem"));
         assert_eq!(full.callers[1], other);
         assert_eq!(full.delegations[0].folder, base.join("cpe.example.com"));
+        assert_eq!(full.anchors, Some(base.join("ca-roots.pem")));
+        assert_eq!(config.anchors, None);
         for key in [
             "socket",
             "group",
             "state",
+            "anchors",
             "address",
             "certificate",
             "user",

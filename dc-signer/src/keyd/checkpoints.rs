@@ -81,16 +81,7 @@ impl Checkpoints {
         unlock: &Unlock,
         (logged, grown): (Option<Signed>, Rate),
     ) -> Result<Self, Error> {
-        let location = match TokenUri::is_one(&config.key) {
-            true => KeyLocation::Token(Box::new(config.key.parse().map_err(|_| NO_URI)?)),
-            false => KeyLocation::File(base.join(&config.key)),
-        };
-        let key = OpenKey::open(location, unlock)?;
-        if key.scheme() != SignatureScheme::ED25519 {
-            return Err(NO_ED25519);
-        }
-        let public = key.spki().last_chunk().ok_or(NO_ED25519)?;
-        let verifying = VerifyingKey::new(&config.origin, *public).map_err(|_| NO_NAME)?;
+        let (key, verifying) = open_key(config, base, unlock)?;
         let path = folder.join(NAME);
         let last = read(&path, &verifying)?;
         let size = last.as_ref().map_or(0, |last| last.size);
@@ -201,6 +192,27 @@ impl Checkpoints {
         let kept = kept.and_then(|()| files::sync(&self.folder));
         kept.map_err(TurnedAway::by_own_fault)
     }
+}
+
+/// The key that signs, and the one that its notes are verified with.
+///
+/// Fails with [`Error::BadCheckpointKey`], and as opening a key does.
+pub(super) fn open_key(
+    config: &KeydCheckpoints,
+    base: &Path,
+    unlock: &Unlock,
+) -> Result<(OpenKey, VerifyingKey), Error> {
+    let location = match TokenUri::is_one(&config.key) {
+        true => KeyLocation::Token(Box::new(config.key.parse().map_err(|_| NO_URI)?)),
+        false => KeyLocation::File(base.join(&config.key)),
+    };
+    let key = OpenKey::open(location, unlock)?;
+    if key.scheme() != SignatureScheme::ED25519 {
+        return Err(NO_ED25519);
+    }
+    let public = key.spki().last_chunk().ok_or(NO_ED25519)?;
+    let verifying = VerifyingKey::new(&config.origin, *public).map_err(|_| NO_NAME)?;
+    Ok((key, verifying))
 }
 
 fn follows(last: &Last, tree: &Tree, require_proof: bool) -> Result<(), TurnedAway> {

@@ -2,6 +2,7 @@
 
 mod begin;
 mod issue;
+mod keys;
 mod quiet;
 mod status;
 
@@ -16,7 +17,6 @@ use pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use self::begin::Recalled;
-use self::issue::not_held;
 use self::quiet::Quiet;
 use super::caller::Caller;
 use super::checkpoints::{Checkpoints, Tree};
@@ -32,8 +32,8 @@ use crate::config::KeydConfig;
 use dc_pki::files::{self, Access};
 use dc_pki::keyd::{Answer, Ask};
 use dc_pki::keys::Refusal;
-use dc_pki::names::ZoneName;
-use dc_pki::{Roles, Sha256, clock, names};
+use dc_pki::trust::read_roots;
+use dc_pki::{clock, names};
 
 /// All that the process holds and knows. Its calls sign and write, so nobody makes one on a thread that answers others.
 #[derive(Debug)]
@@ -83,10 +83,11 @@ impl Desk {
         let checkpoints = config.checkpoints.as_ref();
         let checkpoints = checkpoints
             .map(|config| Checkpoints::open(config, base, state, unlock, (signed, grown)));
+        let anchors = config.anchors.as_deref().map(read_roots).transpose()?;
         let folders = config.delegations.iter().map(|one| one.folder.clone());
         let desk = Self {
             holder: Holder::new(folders.collect(), state, unlock.clone()),
-            made: Made::new(state),
+            made: Made::new(state, anchors),
             checkpoints: checkpoints.transpose()?,
             rates: Mutex::new(rates),
             signings: Mutex::new(Rate::new(CHECKPOINTS_A_MINUTE, usize::MAX)),
@@ -176,19 +177,12 @@ impl Desk {
                 self.checkpoint(&Tree { size, root, proof }, caller, now)
             }
             Ask::NewKey { zone, for_clients } => self.new_key(&zone, for_clients, caller, now),
-            Ask::Install { chain } => {
-                let (sha256, is_new) =
-                    self.made
-                        .install(&chain, &self.ceilings, &self.holder, now)?;
-                if !is_new {
-                    return Ok(Answer::Installed(sha256));
-                }
-                let line = json!({ "act": "install", "certificate": sha256.to_string() });
-                self.write(line, caller, now)?;
-                self.sync().map_err(TurnedAway::by_own_fault)?;
-                Ok(Answer::Installed(sha256))
-            }
-            Ask::End { certificate } => self.end(&certificate, caller, now),
+            Ask::Install { chain } => self.install(&chain, caller, now),
+            Ask::End {
+                certificate,
+                reason,
+            } => self.end(&certificate, reason.as_deref(), caller, now),
+            Ask::Forget { sha256 } => self.forget(&sha256, caller, now),
             _ => Err(TurnedAway::new(
                 Refusal::Malformed,
                 "it knows no such request",
@@ -220,27 +214,6 @@ impl Desk {
         Ok(Answer::Note(note.to_string()))
     }
 
-    fn new_key(
-        &self,
-        zone: &str,
-        for_clients: bool,
-        caller: Caller,
-        now: UnixTime,
-    ) -> Result<Answer, TurnedAway> {
-        let zone = ZoneName::parse(zone);
-        let zone = zone.map_err(|error| TurnedAway::new(Refusal::Name, error))?;
-        let ceiling = self.ceilings.named(&zone)?;
-        if for_clients && ceiling.roles == Roles::Server {
-            let detail = format!("zone {zone} has no credentials for clients");
-            return Err(TurnedAway::new(Refusal::Role, detail));
-        }
-        let unlock = self.holder.unlock();
-        let request = self.made.new_key(&zone, for_clients, unlock)?;
-        let line = json!({ "act": "new-key", "zone": zone.to_string() });
-        self.write(line, caller, now)?;
-        Ok(Answer::Request(request))
-    }
-
     fn count_checkpoint(&self) -> Result<(), TurnedAway> {
         let mut rate = self.signings.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = rate.count(clock::uptime().as_secs());
@@ -248,26 +221,6 @@ impl Desk {
             let detail = format!("{CHECKPOINTS_A_MINUTE} checkpoints were asked for in a minute");
             TurnedAway::new(Refusal::Rate, detail)
         })
-    }
-
-    fn end(
-        &self,
-        certificate: &Sha256,
-        caller: Caller,
-        now: UnixTime,
-    ) -> Result<Answer, TurnedAway> {
-        let ended = self.holder.end(certificate);
-        match ended.map_err(TurnedAway::by_own_fault)? {
-            None => Err(not_held(certificate)),
-            Some(false) => Ok(Answer::Ended),
-            Some(true) => {
-                tracing::warn!(%caller, %certificate, "nothing is signed under a certificate any more");
-                let line = json!({ "act": "end", "certificate": certificate.to_string() });
-                self.write(line, caller, now)?;
-                self.sync().map_err(TurnedAway::by_own_fault)?;
-                Ok(Answer::Ended)
-            }
-        }
     }
 
     fn refuse(&self, what: &'static str, refused: &TurnedAway, caller: Caller) -> TurnedAway {
@@ -337,6 +290,7 @@ fn what(ask: &Ask) -> &'static str {
         Ask::NewKey { .. } => "new-key",
         Ask::Install { .. } => "install",
         Ask::End { .. } => "end",
+        Ask::Forget { .. } => "forget",
         _ => "other",
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use dc_core::Role;
+use pki_types::UnixTime;
 
 use super::error::Error;
 use dc_pki::delegation::{self, CHAIN};
@@ -20,6 +22,10 @@ pub(super) struct Held {
     pub(super) for_servers: Delegation,
     /// The same, to issue for clients; none if the certificate is for servers alone.
     pub(super) for_clients: Option<Delegation>,
+    /// A credential was issued under it.
+    used: AtomicBool,
+    /// When the last one was, in seconds since 1970; 0 if that was before this process began.
+    issued: AtomicU64,
 }
 
 impl Held {
@@ -41,7 +47,25 @@ impl Held {
         Ok(Self {
             for_servers,
             for_clients,
+            used: folder.join(USED).exists().into(),
+            issued: 0.into(),
         })
+    }
+
+    /// True if a credential was issued under it.
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// When the last one was, since this process began.
+    pub(super) fn last_issued(&self) -> Option<u64> {
+        Some(self.issued.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    /// The folder, if its key was made here.
+    pub(super) fn made_in(&self, certified: &Path) -> Option<&Path> {
+        let folder = self.location().file().and_then(Path::parent);
+        folder.filter(|folder| folder.parent() == Some(certified))
     }
 
     pub(super) fn sha256(&self) -> Sha256 {
@@ -150,6 +174,26 @@ impl Holder {
         Ok(files::is_there(&self.ended.join(certificate.to_string()))?)
     }
 
+    /// A credential is issued under it. The first time a mark is left: one that was never used may be forgotten.
+    ///
+    /// Fails as writing does.
+    pub(super) fn note_use(&self, held: &Held, now: UnixTime) -> Result<(), Error> {
+        held.issued.store(now.as_secs(), Ordering::Relaxed);
+        if held.used.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if let Some(folder) = held.made_in(&self.certified) {
+            let mark = NewFile {
+                name: USED,
+                contents: b"",
+                access: Access::Owner,
+            };
+            files::stage(folder, &mark)?.replace()?;
+        }
+        held.used.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn is_in_a_folder(&self, certificate: &Sha256) -> Result<bool, Error> {
         let is_it = |folder: PathBuf| {
             let chain = delegation::read_chain(&folder.join(CHAIN)).unwrap_or_default();
@@ -199,6 +243,8 @@ impl Holder {
 
 /// The folder of those whose keys were made here, each under the SHA-256 of its certificate.
 pub(super) const CERTIFIED: &str = "delegations";
+/// The file that says in such a folder that a credential was issued under it.
+pub(super) const USED: &str = "used";
 /// The folder of those that have ended, in the folder of the process's state.
 const ENDED: &str = "ended";
 /// How often it is looked again for what a caller wants and is not there.

@@ -2,13 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use dc_core::{DelegationCertificate, Role};
 use dc_inspect::delegation_csr::{self, KeySource, NewKey};
 use pki_types::{CertificateDer, UnixTime};
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::ring::default_provider;
+use rustls::server::ParsedCertificate;
 
-use super::holder::{CERTIFIED, Held, Holder};
+use super::caller::Caller;
+use super::holder::{CERTIFIED, Held, Holder, USED};
 use super::policy::Ceilings;
 use super::turned_away::TurnedAway;
 use dc_pki::delegation::{CHAIN, KEY};
@@ -21,26 +27,30 @@ use dc_pki::{Sha256, pem};
 #[derive(Debug)]
 pub(super) struct Made {
     state: PathBuf,
+    /// The roots that a chain has to lead to; any is taken without.
+    anchors: Option<RootCertStore>,
 }
 
 impl Made {
-    pub(super) fn new(state: &Path) -> Self {
+    pub(super) fn new(state: &Path, anchors: Option<RootCertStore>) -> Self {
         Self {
             state: state.into(),
+            anchors,
         }
     }
 
     /// Makes a key for a certificate of a zone, keeps it, encrypted if there is a passphrase, and gives the request for the
-    /// certificate, in PEM.
+    /// certificate, in PEM, with the SHA-256 of the key. Only so many of a zone wait, unless root asks for one more.
     pub(super) fn new_key(
         &self,
         zone: &ZoneName,
         for_clients: bool,
         unlock: &Unlock,
-    ) -> Result<String, TurnedAway> {
+        caller: Caller,
+    ) -> Result<(String, Sha256), TurnedAway> {
         let pending = self.state.join(PENDING);
         make(&pending)?;
-        make_room(&pending)?;
+        make_room(&pending, zone, caller)?;
         let roles = match for_clients {
             true => &[Role::Server, Role::Client][..],
             false => &[Role::Server],
@@ -63,20 +73,50 @@ impl Made {
         let written = written.map_err(TurnedAway::by_own_fault)?;
         let request = fs::read_to_string(&written.request).map_err(TurnedAway::by_own_fault)?;
         let key = PemKey::read_with(&path, unlock).map_err(TurnedAway::by_own_fault)?;
-        let place = pending.join(Sha256::of(key.spki()).to_string());
+        let key = Sha256::of(key.spki());
+        fs::write(new.path().join(OF_ZONE), zone.to_string()).map_err(TurnedAway::by_own_fault)?;
+        let place = pending.join(key.to_string());
         fs::rename(new.keep(), place).map_err(TurnedAway::by_own_fault)?;
         files::sync(&pending).map_err(TurnedAway::by_own_fault)?;
-        Ok(request)
+        Ok((request, key))
     }
 
-    /// Takes the certificate for a key that was made here: one that may delegate, for zones that are issued in alone. Says too
-    /// whether it was not held before.
+    /// The keys that wait, the newest first.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let mut waiting = waiting(&self.state.join(PENDING)).unwrap_or_default();
+        waiting.sort_by_key(|one| std::cmp::Reverse(one.since));
+        waiting
+    }
+
+    /// Removes a key that waits, or one whose certificate has ended or was never used; says whether there was one.
+    pub(super) fn forget(&self, sha256: &Sha256, holder: &Holder) -> Result<bool, TurnedAway> {
+        let pending = self.state.join(PENDING).join(sha256.to_string());
+        let certified = self.state.join(CERTIFIED).join(sha256.to_string());
+        let folder = match (pending.is_dir(), certified.is_dir()) {
+            (true, _) => pending,
+            (_, true) => certified,
+            _ => return Ok(false),
+        };
+        let has_ended = holder.has_ended(sha256).map_err(TurnedAway::by_own_fault)?;
+        if folder.join(USED).exists() && !has_ended {
+            let detail = format!(
+                "credentials were issued under certificate {sha256}: end it first, with 'dc-signer keyd end {sha256} --reason WHY'"
+            );
+            return Err(TurnedAway::new(Refusal::Certificate, detail));
+        }
+        holder.remove(sha256);
+        remove(&folder)?;
+        Ok(true)
+    }
+
+    /// Takes the certificate for a key that was made here: one that may delegate, for zones that are issued in alone, and leads to
+    /// the roots. Says too whether it was not held before. Only so many of a zone are held, unless root brings one more.
     pub(super) fn install(
         &self,
         chain: &[Vec<u8>],
         ceilings: &Ceilings,
         holder: &Holder,
-        now: UnixTime,
+        (caller, now): (Caller, UnixTime),
     ) -> Result<(Sha256, bool), TurnedAway> {
         let refused = |detail: String| TurnedAway::new(Refusal::Certificate, detail);
         let first = chain.first().cloned().unwrap_or_default();
@@ -99,7 +139,11 @@ impl Made {
         let key = files::read(&pending.join(KEY));
         let key =
             key.map_err(|_| refused("no key for this certificate was made here".to_owned()))?;
+        self.leads_to_a_root(chain, certificate.not_before().max(now))?;
         self.forget_ended(holder, now)?;
+        if !caller.is_root() {
+            self.has_room(&certificate, holder)?;
+        }
         let certified = self.state.join(CERTIFIED);
         make(&certified)?;
         let folder = certified.join(sha256.to_string());
@@ -127,31 +171,95 @@ impl Made {
         Ok((sha256, true))
     }
 
-    /// Removes certificates that are over, with their keys, so that room for new ones is never used up.
-    fn forget_ended(&self, holder: &Holder, now: UnixTime) -> Result<(), TurnedAway> {
-        let certified = self.state.join(CERTIFIED);
-        let mut count = 0;
-        for held in holder.all() {
-            let of_here = held.location().file().and_then(Path::parent);
-            let Some(folder) = of_here.filter(|folder| folder.parent() == Some(&*certified)) else {
-                continue;
-            };
-            let end = held.for_servers.certificate().not_after().as_secs();
-            match end + ENDED.as_secs() < now.as_secs() {
-                true => {
-                    holder.remove(&held.sha256());
-                    remove(folder)?;
-                }
-                false => count += 1,
-            }
-        }
-        match count < MAX_CERTIFIED {
+    /// The chain is of a CA of the configuration.
+    fn leads_to_a_root(&self, chain: &[Vec<u8>], at: UnixTime) -> Result<(), TurnedAway> {
+        let Some(anchors) = &self.anchors else {
+            return Ok(());
+        };
+        let chain: Vec<_> = chain
+            .iter()
+            .map(|der| CertificateDer::from(&der[..]))
+            .collect();
+        let first = chain.first().map(ParsedCertificate::try_from);
+        let others = chain.get(1..).unwrap_or_default();
+        let algorithms = default_provider().signature_verification_algorithms;
+        let leads = first.is_some_and(|first| {
+            first.is_ok_and(|first| {
+                verify_server_cert_signed_by_trust_anchor(
+                    &first,
+                    anchors,
+                    others,
+                    at,
+                    algorithms.all,
+                )
+                .is_ok()
+            })
+        });
+        match leads {
             true => Ok(()),
             false => Err(TurnedAway::new(
                 Refusal::Certificate,
-                format!("{MAX_CERTIFIED} certificates are held, and none has ended"),
+                "its chain does not lead to a root of 'anchors' in the signing process's configuration: hand in the whole chain, or have the CA's root added there",
             )),
         }
+    }
+
+    /// Removes certificates that are over, with their keys, and of those that were ended all but the last ones.
+    fn forget_ended(&self, holder: &Holder, now: UnixTime) -> Result<(), TurnedAway> {
+        let certified = self.state.join(CERTIFIED);
+        for held in holder.all() {
+            let Some(folder) = held.made_in(&certified) else {
+                continue;
+            };
+            let end = held.for_servers.certificate().not_after().as_secs();
+            if end + ENDED.as_secs() < now.as_secs() {
+                holder.remove(&held.sha256());
+                remove(folder)?;
+            }
+        }
+        let mut ended = Vec::new();
+        for entry in fs::read_dir(&certified).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let sha256 = name.to_str().and_then(|name| name.parse::<Sha256>().ok());
+            let Some(sha256) = sha256 else { continue };
+            if holder
+                .has_ended(&sha256)
+                .map_err(TurnedAway::by_own_fault)?
+            {
+                let changed = entry.metadata().and_then(|found| found.modified()).ok();
+                ended.push((changed, entry.path()));
+            }
+        }
+        ended.sort();
+        let surplus = ended.len().saturating_sub(KEPT_ENDED);
+        ended
+            .iter()
+            .take(surplus)
+            .try_for_each(|(_, folder)| remove(folder))
+    }
+
+    /// There is room in each of its zones.
+    fn has_room(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        holder: &Holder,
+    ) -> Result<(), TurnedAway> {
+        let certified = self.state.join(CERTIFIED);
+        let all = holder.all();
+        for name in certificate.dns_names() {
+            let is_of_it = |held: &&Arc<Held>| {
+                let names = held.for_servers.certificate().dns_names();
+                held.made_in(&certified).is_some()
+                    && names.iter().any(|other| other.eq_ignore_ascii_case(name))
+            };
+            if all.iter().filter(is_of_it).count() >= MAX_IN_A_ZONE {
+                let detail = format!(
+                    "{MAX_IN_A_ZONE} certificates for {name} are held: 'dc-signer keyd status' lists them; have root end those that nobody needs with 'dc-signer keyd end SHA256 --reason WHY', forget those that were never used with 'dc-signer keyd forget SHA256', or install this one, which root always may"
+                );
+                return Err(TurnedAway::new(Refusal::Certificate, detail));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -189,26 +297,48 @@ fn what_is_wrong(error: &dc_pki::Error) -> String {
     }
 }
 
-/// Removes keys that have waited longer than any CA takes, and refuses more than some.
-fn make_room(pending: &Path) -> Result<(), TurnedAway> {
-    let mut count = 0;
-    for entry in fs::read_dir(pending).map_err(TurnedAway::by_own_fault)? {
-        let entry = entry.map_err(TurnedAway::by_own_fault)?;
-        let changed = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = changed
-            .ok()
-            .and_then(|changed| SystemTime::now().duration_since(changed).ok());
+/// A key that waits for its certificate.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// The SHA-256 of its SubjectPublicKeyInfo.
+    pub(super) key: String,
+    /// None if it was made before that was kept.
+    pub(super) zone: Option<String>,
+    pub(super) since: Option<SystemTime>,
+    folder: PathBuf,
+}
+
+fn waiting(pending: &Path) -> std::io::Result<Vec<Waiting>> {
+    let entries = fs::read_dir(pending)?.map(|entry| {
+        let entry = entry?;
+        Ok(Waiting {
+            key: entry.file_name().to_string_lossy().into_owned(),
+            zone: fs::read_to_string(entry.path().join(OF_ZONE)).ok(),
+            since: entry.metadata().and_then(|found| found.modified()).ok(),
+            folder: entry.path(),
+        })
+    });
+    entries.collect()
+}
+
+/// Removes keys that have waited longer than any CA takes, and refuses more than some of a zone.
+fn make_room(pending: &Path, zone: &ZoneName, caller: Caller) -> Result<(), TurnedAway> {
+    let (zone, mut count) = (zone.to_string(), 0);
+    for one in waiting(pending).map_err(TurnedAway::by_own_fault)? {
+        let age = one
+            .since
+            .and_then(|since| SystemTime::now().duration_since(since).ok());
         match age.is_some_and(|age| age > WAITED) {
-            true => remove(&entry.path())?,
-            false => count += 1,
+            true => remove(&one.folder)?,
+            false => count += usize::from(one.zone.is_none_or(|other| other == zone)),
         }
     }
-    match count < MAX_PENDING {
+    match count < MAX_PENDING || caller.is_root() {
         true => Ok(()),
         false => Err(TurnedAway::new(
             Refusal::Busy,
             format!(
-                "{MAX_PENDING} keys wait for their certificates: have those certified, or remove some from its folder {PENDING}"
+                "{MAX_PENDING} keys of zone {zone} wait for their certificates: 'dc-signer keyd status' lists them; have those certified, or have root forget those that nobody needs with 'dc-signer keyd forget SHA256', or ask for this one, which root always may"
             ),
         )),
     }
@@ -225,8 +355,14 @@ fn remove(folder: &Path) -> Result<(), TurnedAway> {
 /// The folder of keys that wait, each under the SHA-256 of its SubjectPublicKeyInfo.
 const PENDING: &str = "pending";
 const NEW: &str = "new-";
+/// The file with the zone of a key that waits.
+const OF_ZONE: &str = "zone";
+/// For each zone.
 const MAX_PENDING: usize = 16;
-const MAX_CERTIFIED: usize = 64;
+/// A certificate of some days has ended, and is forgotten a month later, before as many came.
+const MAX_IN_A_ZONE: usize = 32;
+/// So many that were ended can still be brought back by whoever has the machine.
+const KEPT_ENDED: usize = 32;
 const WAITED: Duration = Duration::from_secs(60 * 86_400);
 /// No credential under a certificate lives longer.
 const ENDED: Duration = Duration::from_secs(30 * 86_400);

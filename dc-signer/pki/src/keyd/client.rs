@@ -151,8 +151,33 @@ impl Keyd {
     ///
     /// Fails with [`ProcessFault`].
     pub fn end(&self, certificate: Sha256) -> Result<(), ProcessFault> {
-        match self.ask(&Ask::End { certificate })? {
+        self.end_with(certificate, None)
+    }
+
+    /// The same, with a reason for the process's log.
+    ///
+    /// Fails with [`ProcessFault`].
+    pub fn end_because(&self, certificate: Sha256, reason: &str) -> Result<(), ProcessFault> {
+        self.end_with(certificate, Some(reason.to_owned()))
+    }
+
+    fn end_with(&self, certificate: Sha256, reason: Option<String>) -> Result<(), ProcessFault> {
+        let ask = Ask::End {
+            certificate,
+            reason,
+        };
+        match self.ask(&ask)? {
             Answer::Ended => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Removes a key that it has made and that is not needed, by the SHA-256 of its SubjectPublicKeyInfo or of its certificate.
+    ///
+    /// Fails with [`ProcessFault`]; for others than root of its machine always.
+    pub fn forget(&self, sha256: Sha256) -> Result<(), ProcessFault> {
+        match self.ask(&Ask::Forget { sha256 })? {
+            Answer::Forgotten => Ok(()),
             other => Err(unexpected(other)),
         }
     }

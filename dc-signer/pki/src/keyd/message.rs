@@ -68,6 +68,14 @@ pub enum Ask {
     End {
         /// SHA-256 of the delegation certificate.
         certificate: Sha256,
+        /// The reason, for its log; none if a service asks, whose own log has it.
+        reason: Option<String>,
+    },
+    /// That a key is removed that was made for a certificate and is not needed: one that waits for its certificate, or whose
+    /// certificate was never used or has ended.
+    Forget {
+        /// SHA-256 of the key's SubjectPublicKeyInfo, or of its certificate.
+        sha256: Sha256,
     },
 }
 
@@ -89,6 +97,8 @@ pub enum Answer {
     Installed(Sha256),
     /// Nothing is signed under the certificate any more.
     Ended,
+    /// The key is removed.
+    Forgotten,
     /// It is not done.
     Refused {
         /// The kind of reason.
@@ -150,8 +160,21 @@ impl Ask {
                     out.octets(certificate);
                 }
             }
-            Self::End { certificate } => {
+            Self::End {
+                certificate,
+                reason: None,
+            } => {
                 out.u8(7).raw(certificate.as_bytes());
+            }
+            Self::End {
+                certificate,
+                reason: Some(reason),
+            } => {
+                out.u8(8).raw(certificate.as_bytes());
+                out.octets(reason.as_bytes());
+            }
+            Self::Forget { sha256 } => {
+                out.u8(9).raw(sha256.as_bytes());
             }
         }
         out.0
@@ -198,6 +221,14 @@ impl Ask {
             },
             7 => Self::End {
                 certificate: Sha256::from_bytes(rest.array()?),
+                reason: None,
+            },
+            8 => Self::End {
+                certificate: Sha256::from_bytes(rest.array()?),
+                reason: Some(rest.text()?.to_owned()),
+            },
+            9 => Self::Forget {
+                sha256: Sha256::from_bytes(rest.array()?),
             },
             _ => return Err(Malformed),
         };
@@ -243,6 +274,7 @@ impl Answer {
                 out.u8(7).u8(reason.code()).octets(cut(detail).as_bytes())
             }
             Self::Ended => out.u8(8),
+            Self::Forgotten => out.u8(9),
         };
         out.0
     }
@@ -267,6 +299,7 @@ impl Answer {
                 detail: rest.text()?.to_owned(),
             },
             8 => Self::Ended,
+            9 => Self::Forgotten,
             _ => return Err(Malformed),
         };
         rest.expect_empty()?;
@@ -381,7 +414,11 @@ mod tests {
             ("[a-z.]{0,99}", any::<bool>())
                 .prop_map(|(zone, for_clients)| Ask::NewKey { zone, for_clients }),
             vec(vec(any::<u8>(), 0..2000), 1..=MAX_CHAIN).prop_map(|chain| Ask::Install { chain }),
-            sha256().prop_map(|certificate| Ask::End { certificate }),
+            (sha256(), option::of("\\PC{0,99}")).prop_map(|(certificate, reason)| Ask::End {
+                certificate,
+                reason
+            }),
+            sha256().prop_map(|sha256| Ask::Forget { sha256 }),
         ]
     }
 
@@ -394,6 +431,7 @@ mod tests {
             "\\PC{0,99}".prop_map(Answer::Request),
             sha256().prop_map(Answer::Installed),
             Just(Answer::Ended),
+            Just(Answer::Forgotten),
             (any::<u8>(), "\\PC{0,99}").prop_map(|(code, detail)| Answer::Refused {
                 reason: Refusal::of_code(code),
                 detail

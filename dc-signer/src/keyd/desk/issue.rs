@@ -52,6 +52,8 @@ impl Desk {
             "zone": permitted.zone().to_string(),
         });
         self.write(line, caller, now)?;
+        let noted = self.holder.note_use(&held, now);
+        noted.map_err(TurnedAway::by_own_fault)?;
         self.counts.issued(&permitted.zone().to_string());
         Ok(Answer::Credential(credential))
     }

@@ -1,11 +1,13 @@
 //! Its status, for whoever runs it, in JSON.
 
 use std::sync::PoisonError;
+use std::time::UNIX_EPOCH;
 
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::super::holder::Held;
+use super::super::made::Waiting;
 use super::Desk;
 use dc_pki::clock;
 use dc_pki::time::Moment;
@@ -35,11 +37,18 @@ impl Desk {
                 "root": last.map(|last| last.root.to_string()),
             })
         });
+        let pending: Vec<Value> = self
+            .made
+            .waiting()
+            .iter()
+            .take(SHOWN)
+            .map(pending)
+            .collect();
         let end = self.record().end().clone();
         json!({
             "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(),
             "began": Moment(self.began).to_string(), "time": Moment(now).to_string(),
-            "certificates": certificates, "zones": zones, "counts": self.counts.json(),
+            "certificates": certificates, "pending": pending, "zones": zones, "counts": self.counts.json(),
             "checkpoint": checkpoint, "log": { "seq": end.seq, "last": end.last.to_string() },
         })
     }
@@ -52,8 +61,20 @@ fn shown(held: &Held) -> Value {
         "names": certificate.dns_names().first(),
         "not_after": Moment(certificate.not_after()).to_string(),
         "for_clients": held.for_clients.is_some(),
+        "used": held.is_used(),
+        "last_issued": held.last_issued().map(|at| Moment::at(at).to_string()),
+    })
+}
+
+fn pending(one: &Waiting) -> Value {
+    let since = one
+        .since
+        .and_then(|since| since.duration_since(UNIX_EPOCH).ok());
+    json!({
+        "key": one.key, "zone": one.zone,
+        "since": since.map(|since| Moment::at(since.as_secs()).to_string()),
     })
 }
 
 /// As many as fit an answer.
-const SHOWN: usize = 100;
+const SHOWN: usize = 80;

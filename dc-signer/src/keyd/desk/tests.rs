@@ -16,7 +16,9 @@ use super::issue::algorithms;
 use super::quiet::REFUSALS_A_MINUTE;
 use super::*;
 use crate::keyd::walk_after;
+use dc_pki::Sha256;
 use dc_pki::keyd::MAX_FRAME;
+use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 
 const ME: Caller = Caller::Process { uid: 7, pid: 42 };

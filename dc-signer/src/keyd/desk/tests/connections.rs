@@ -54,7 +54,10 @@ async fn a_service_that_holds_on_to_all_that_it_can_does_not_keep_root_from_endi
     let mut more = connect(&hall, 7, &frame(&Ask::Status)).await;
     assert_eq!(refused(&answer(&mut more).await), Refusal::Busy);
     let certificate = Sha256::of(rig.certificate.der());
-    let end = frame(&Ask::End { certificate });
+    let end = frame(&Ask::End {
+        certificate,
+        reason: None,
+    });
     let mut root = connect(&hall, 0, &end).await;
     assert_eq!(answer(&mut root).await, Answer::Ended);
 }

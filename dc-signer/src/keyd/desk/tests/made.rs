@@ -175,7 +175,15 @@ fn so_many_keys_wait_for_their_certificates_and_no_more() {
 fn nothing_is_signed_under_a_certificate_that_was_ended_also_after_a_restart() {
     let rig = Rig::new();
     let certificate = Sha256::of(rig.certificate.der());
-    let end = |desk: &Desk, certificate| desk.answer(Ask::End { certificate }, ME);
+    let end = |desk: &Desk, certificate| {
+        desk.answer(
+            Ask::End {
+                certificate,
+                reason: None,
+            },
+            ME,
+        )
+    };
     let desk = rig.open("");
     assert_eq!(refused(&end(&desk, Sha256::ZERO)), Refusal::Certificate);
     let issue = || rig.ask(Role::Server, NAME, None);
@@ -273,4 +281,103 @@ fn a_key_that_is_made_with_a_passphrase_is_never_on_the_disk_without_it() {
         refused(&rig.open("").answer(ask(), ME)),
         Refusal::Certificate
     );
+}
+
+#[test]
+fn root_can_always_have_keys_and_certificates_and_removes_those_that_nobody_needs() {
+    const ROOT: Caller = Caller::Process { uid: 0, pid: 1 };
+    let rig = Rig::new();
+    let ca = Ca::new();
+    let desk = rig.open("");
+    let ask = || Ask::NewKey {
+        zone: ZONE.to_owned(),
+        for_clients: false,
+    };
+    let mut made = Vec::new();
+    for _ in 0..32 {
+        let spki = new_key(&desk);
+        let chain = ca.certify(&spki, &format!("*.{ZONE}"), |_| ());
+        made.push(Sha256::of(&chain[0]));
+        let answer = desk.answer(Ask::Install { chain }, ME);
+        assert!(matches!(answer, Answer::Installed(_)), "{answer:?}");
+    }
+    // There is no room left for others, and root has it all the same.
+    let spki = new_key(&desk);
+    let chain = ca.certify(&spki, &format!("*.{ZONE}"), |_| ());
+    let install = || Ask::Install {
+        chain: chain.clone(),
+    };
+    let full = desk.answer(install(), ME);
+    assert!(
+        matches!(&full, Answer::Refused { detail, .. } if detail.contains("keyd forget") && detail.contains("keyd end")),
+        "{full:?}"
+    );
+    let keys: Vec<_> = (0..15).map(|_| new_key(&desk)).collect();
+    assert_eq!(refused(&desk.answer(ask(), ME)), Refusal::Busy);
+    assert!(matches!(desk.answer(ask(), ROOT), Answer::Request(_)));
+    assert!(matches!(desk.answer(install(), ROOT), Answer::Installed(_)));
+    // Those that wait are listed, and removed by root alone.
+    let Answer::Status(status) = desk.answer(Ask::Status, ME) else {
+        panic!("no status");
+    };
+    assert!(status.len() < MAX_FRAME);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let pending = status["pending"].as_array().unwrap();
+    let key = Sha256::of(&keys[0]);
+    assert!(
+        pending.len() == 16
+            && pending
+                .iter()
+                .any(|one| one["key"] == key.to_string() && one["zone"] == ZONE),
+        "{pending:?}"
+    );
+    let forget = |sha256, caller| desk.answer(Ask::Forget { sha256 }, caller);
+    assert_eq!(refused(&forget(key, ME)), Refusal::Caller);
+    assert_eq!(forget(key, ROOT), Answer::Forgotten);
+    assert_eq!(refused(&forget(key, ROOT)), Refusal::Certificate);
+    assert!(desk.answer(ask(), ME) != Answer::Forgotten);
+    // A certificate that credentials were issued under is ended first; one that never was is removed at once.
+    let issue = Ask::Issue {
+        certificate: made[0],
+        role: Role::Server,
+        name: NAME.map(str::to_owned),
+        lifetime: None,
+        spki: self::spki(),
+    };
+    let issued = desk.answer(issue.clone(), ME);
+    assert!(matches!(issued, Answer::Credential(_)), "{issued:?}");
+    assert_eq!(refused(&forget(made[0], ROOT)), Refusal::Certificate);
+    assert_eq!(forget(made[1], ROOT), Answer::Forgotten);
+    let end = Ask::End {
+        certificate: made[0],
+        reason: Some("not ours".to_owned()),
+    };
+    assert_eq!(desk.answer(end, ME), Answer::Ended);
+    assert_eq!(rig.log().pop().unwrap()["why"], "not ours");
+    assert_eq!(forget(made[0], ROOT), Answer::Forgotten);
+    assert_eq!(refused(&desk.answer(issue, ME)), Refusal::Certificate);
+}
+
+#[test]
+fn a_chain_of_another_ca_than_the_configurations_is_not_taken() {
+    let rig = Rig::new();
+    let (ours, others) = (Ca::new(), Ca::new());
+    let root = ours.0.self_signed(&ours.1).unwrap();
+    fs::write(rig.folder.path().join("roots.pem"), root.pem()).unwrap();
+    let config = KeydConfig::parse(
+        &format!("anchors = \"roots.pem\"\n{CONFIG}"),
+        rig.folder.path(),
+    );
+    let desk = Desk::open(&config.unwrap(), rig.folder.path()).unwrap();
+    let spki = new_key(&desk);
+    let name = format!("*.{ZONE}");
+    let chain = others.certify(&spki, &name, |_| ());
+    let answer = desk.answer(Ask::Install { chain }, ME);
+    assert!(
+        matches!(&answer, Answer::Refused { detail, .. } if detail.contains("'anchors'")),
+        "{answer:?}"
+    );
+    let chain = ours.certify(&spki, &name, |_| ());
+    let answer = desk.answer(Ask::Install { chain }, ME);
+    assert!(matches!(answer, Answer::Installed(_)), "{answer:?}");
 }
