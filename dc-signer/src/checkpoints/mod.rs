@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_evidence::{CheckpointSigner, Hash, SigningKey};
+use dc_pki::keys::ProcessFault;
 use dc_pki::time::Moment;
 use dc_pki::{clock, keys};
 use dc_store::{AuditTree, Store};
@@ -258,7 +259,9 @@ pub async fn compare(config: &Config, store: &Store) -> Result<(), Error> {
     let Some(settings) = &config.checkpoints else {
         return Ok(());
     };
-    let signed = last_by_process(config).await;
+    // One that does not answer is told of elsewhere.
+    let signed = signed_by_process(config).await;
+    let signed = signed.and_then(Result::ok).flatten();
     let state = state::last_signed(&config.data, &settings.name)?;
     let mut tree = AuditTree::EMPTY;
     let mut sizes: Vec<u64> = signed.iter().map(|(size, _)| *size).collect();
@@ -288,15 +291,18 @@ pub async fn compare(config: &Config, store: &Store) -> Result<(), Error> {
     }
 }
 
-/// The size and the root that a signing process has signed for last; none if it does not say: that is told of elsewhere.
-pub async fn last_by_process(config: &Config) -> Option<(u64, Hash)> {
+/// The size and the root that a signing process has signed for last, if it has; none if no process signs for the log.
+///
+/// Waits for it, some seconds at most. Fails with [`ProcessFault`] inside.
+pub async fn signed_by_process(
+    config: &Config,
+) -> Option<Result<Option<(u64, Hash)>, ProcessFault>> {
     let settings = config.checkpoints.as_ref()?;
     let CheckpointKey::Process { socket, key } = &settings.key else {
         return None;
     };
     let log = LogKey::known(config.keys.unlock.process(socket), key.clone());
-    let asked = tokio::task::spawn_blocking(move || log.last()).await;
-    asked.ok()?.ok()?
+    tokio::task::spawn_blocking(move || log.last()).await.ok()
 }
 
 /// Whoever has the key of a log: this process, from a file with PKCS#8 within PEM, or a signing process.

@@ -12,7 +12,10 @@ use std::path::PathBuf;
 
 use archived::Archived;
 use clap::Subcommand;
-use dc_evidence::{Checkpoint, VerifyingKey};
+use dc_evidence::{Checkpoint, Hash, VerifyingKey};
+use dc_pki::keys::ProcessFault;
+use dc_signer::checkpoints::signed_by_process;
+use dc_signer::config::Config;
 use dc_store::registry::Head;
 use dc_store::{Beside, Findings, Store, Walked};
 use indicatif::ProgressBar;
@@ -68,7 +71,8 @@ struct New {
 struct Prove {
     #[command(flatten)]
     place: Place,
-    /// The record's number
+    /// The record's number, from 1 on
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     record: u64,
     #[command(flatten)]
     known: Known,
@@ -177,12 +181,15 @@ impl Verify {
         let Some(config) = what.config else {
             return offline::run(&what.export, known.read()?.all(), json);
         };
-        Place { config }.with_store(async |store| {
-            let beside = Beside {
+        Place { config }.with_config_and_store(async |config, store| {
+            let process = signed_by_process(config).await;
+            let mut beside = Beside {
                 checkpoints: known.read()?.all(),
                 archives: archived.files(),
             };
             let scope = Scope::of(store, &beside).await?;
+            let last = of_process(config, process.as_ref());
+            beside.checkpoints.extend(last);
             let all = looked_through(store, beside).await?;
             let (open, head) = (all.open(), all.head);
             if json {
@@ -190,9 +197,16 @@ impl Verify {
                     "records": head.seq, "head": head.hash.to_string(), "checkpoints": scope.compared,
                     "archived": scope.archived, "proved_from": scope.unproved.saturating_add(1),
                     "checkpoints_of_archives": scope.within,
+                    "signing_process": process.as_ref().map(|said| match said {
+                        Ok(last) => json!({ "records": last.map(|(size, _)| size) }),
+                        Err(fault) => json!({ "failure": fault.to_string() }),
+                    }),
                 }))?;
             } else {
                 findings::show(&all)?;
+                if let Some(said) = &process {
+                    print(&of_process_in_words(said))?;
+                }
                 if open == 0 {
                     scope.show(head)?;
                 }
@@ -254,6 +268,28 @@ impl Scope {
         }
     }
 }
+
+/// The state of the log that a signing process has signed for last: as good as a checkpoint, from whoever has its key.
+fn of_process(config: &Config, said: Option<&Said>) -> Option<Checkpoint> {
+    let (size, root) = said?.as_ref().ok()?.as_ref()?;
+    let name = &config.checkpoints.as_ref()?.name;
+    Some(Checkpoint::of_root(name, *size, *root))
+}
+
+fn of_process_in_words(said: &Said) -> String {
+    match said {
+        Ok(Some((size, _))) => {
+            format!("the signing process has signed for {size} records, which was compared too")
+        }
+        Ok(None) => "the signing process has signed for no record yet".to_owned(),
+        Err(fault) => {
+            format!("not compared with what the signing process has signed for: {fault}")
+        }
+    }
+}
+
+/// The records that a signing process has signed for last, or why it does not say.
+type Said = Result<Option<(u64, Hash)>, ProcessFault>;
 
 /// Walks the log beside its checkpoints and archives, with a bar; fails for the first thing that is wrong with it.
 async fn verified(store: &Store, beside: Beside) -> Result<Head, Error> {

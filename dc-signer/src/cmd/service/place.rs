@@ -60,9 +60,17 @@ impl Place {
         &self,
         work: impl AsyncFnOnce(&Store) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.with_config_and_store(async |_, store| work(store).await)
+    }
+
+    /// The same, with what is configured.
+    pub(super) fn with_config_and_store(
+        &self,
+        work: impl AsyncFnOnce(&Config, &Store) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
-            let done = work(&*store).await;
+            let done = work(&config, &*store).await;
             store.close().await;
             done
         })

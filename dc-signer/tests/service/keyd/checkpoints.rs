@@ -42,4 +42,17 @@ fn the_log_of_a_service_is_signed_for_by_the_process_which_is_shown_that_it_grow
     let text = format!("example.com/audit\n{}\n{root}\n", signed() + 1);
     log.sign(&text, None).unwrap_err();
     log.sign(&text, Some((signed(), &[root]))).unwrap_err();
+    // A walk over the log compares it with what the process has signed for, if it answers.
+    let config = rig.data().join("config.toml");
+    let (done, said) = command(&["audit", "verify"], &config);
+    assert!(
+        done && said.contains("the signing process has signed for"),
+        "{said}"
+    );
+    process.kill();
+    let (done, said) = command(&["audit", "verify"], &config);
+    assert!(
+        done && said.contains("not compared with what the signing process has signed for"),
+        "{said}"
+    );
 }

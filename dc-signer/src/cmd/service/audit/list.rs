@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<UnixTime>,
     /// Only those of this action, such as suspend or change-operator; may be given several times
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", value_parser = action)]
     action: Vec<Action>,
     /// Only those by this actor, such as operator:alice, root:uid=0,login=1000 or device
     #[arg(long)]
@@ -130,6 +130,14 @@ impl Args {
         }
         print(&table)
     }
+}
+
+/// An action, or which there are.
+fn action(text: &str) -> Result<Action, String> {
+    text.parse().map_err(|_| {
+        let all: Vec<String> = Action::ALL.iter().map(ToString::to_string).collect();
+        format!("no record has this action: there are {}", all.join(", "))
+    })
 }
 
 /// A time, or so long ago.
