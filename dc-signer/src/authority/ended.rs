@@ -28,7 +28,7 @@ impl fmt::Display for Untold {
         } = self;
         write!(
             f,
-            "{}: {fault}; so it may still sign under certificate {certificate}: do 'dc-signer keyd end {certificate}' on its machine, unless the service tells it within some minutes",
+            "{}: {fault}; so it may still sign under certificate {certificate}: do 'dc-signer keyd end {certificate} --reason WHY' on its machine, unless the service tells it within some minutes",
             socket.display()
         )
     }

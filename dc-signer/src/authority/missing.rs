@@ -173,5 +173,5 @@ fn import(zone: &ZoneName) -> String {
 }
 
 const IN_TOKEN: &str = "it is in a token that cannot be used now: the log says more";
-const IN_PROCESS: &str = "the process that signs with its key does not: the log says more";
+const IN_PROCESS: &str = "the process that signs with its key does not answer, or refuses: the log of this signer says more";
 const CHANGED: &str = "its files are not as they were imported: the log says more";

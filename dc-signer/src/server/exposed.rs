@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{Config, KeydCaller, KeydConfig};
 use dc_store::Location;
 use dc_store::owner::Account;
 
@@ -81,6 +81,43 @@ pub(super) fn look(config: &Config, path: &Path) -> Vec<Exposed> {
             }
         }
     }
+    found
+}
+
+/// Looks at the configuration of a signing process and what it names, and at the folders above: whoever may write there decides what is
+/// signed. The user of the process is the owner of its folder, or, before there is one, this process's.
+#[must_use]
+pub fn look_at_keyd(config: &KeydConfig, path: &Path) -> Vec<Exposed> {
+    let owner = Account::owning(&config.state).ok().flatten();
+    let look = Look {
+        service: owner.unwrap_or_else(Account::me),
+    };
+    let listen = config.listen.as_ref();
+    let own = listen.map(|listen| [&*listen.certificate, &*listen.key]);
+    let callers = config.callers.iter().filter_map(|caller| match caller {
+        KeydCaller::Certificate(path) => Some(&**path),
+        KeydCaller::User(_) => None,
+    });
+    let folders = config.delegations.iter().map(|one| &*one.folder);
+    let chains: Vec<PathBuf> = folders.clone().map(|one| one.join("chain.pem")).collect();
+    let places = [path].into_iter().chain(own.into_iter().flatten());
+    let places = places
+        .chain(callers)
+        .chain(config.anchors.as_deref())
+        .chain(folders)
+        .chain(chains.iter().map(|chain| &**chain));
+    let mut found: Vec<Exposed> = Vec::new();
+    for place in places {
+        let own = look.at(place, What::Public, ["", ""]);
+        for exposed in own.into_iter().chain(look.above(place)) {
+            if !found.contains(&exposed) {
+                found.push(exposed);
+            }
+        }
+    }
+    let state = look.at(&config.state, What::Public, ["", ""]);
+    found.extend(state.into_iter().chain(look.above(&config.state)));
+    found.dedup();
     found
 }
 

@@ -11,6 +11,6 @@ pub mod telemetry;
 mod warning;
 
 pub use error::Error;
-pub use exposed::Exposed;
+pub use exposed::{Exposed, look_at_keyd as exposed_of_keyd};
 pub use service::{Error as ServiceError, Reloader, Service, Signals, serve, start};
 pub use warning::Warning;

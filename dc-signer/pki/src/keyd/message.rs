@@ -143,36 +143,26 @@ impl Ask {
                 proof,
             } => {
                 out.u8(4).raw(&size.to_be_bytes()).raw(root);
-                out.raw(&old.to_be_bytes());
-                let count = proof.as_ref().map_or(0, |proof| proof.len() + 1);
-                out.u8(u8::try_from(count).unwrap_or(u8::MAX));
-                for hash in proof.iter().flatten() {
-                    out.raw(hash);
-                }
+                out.raw(&old.to_be_bytes()).proof(proof.as_deref());
             }
             Self::NewKey { zone, for_clients } => {
                 out.u8(5).octets(zone.as_bytes()).u8((*for_clients).into());
             }
             Self::Install { chain } => {
-                out.u8(6);
-                out.u8(u8::try_from(chain.len()).unwrap_or(u8::MAX));
-                for certificate in chain {
-                    out.octets(certificate);
+                out.u8(6).chain(chain);
+            }
+            Self::End {
+                certificate,
+                reason,
+            } => match reason {
+                None => {
+                    out.u8(7).raw(certificate.as_bytes());
                 }
-            }
-            Self::End {
-                certificate,
-                reason: None,
-            } => {
-                out.u8(7).raw(certificate.as_bytes());
-            }
-            Self::End {
-                certificate,
-                reason: Some(reason),
-            } => {
-                out.u8(8).raw(certificate.as_bytes());
-                out.octets(reason.as_bytes());
-            }
+                Some(reason) => {
+                    out.u8(8).raw(certificate.as_bytes());
+                    out.octets(reason.as_bytes());
+                }
+            },
             Self::Forget { sha256 } => {
                 out.u8(9).raw(sha256.as_bytes());
             }
@@ -331,6 +321,24 @@ impl Writer {
 
     fn u32(&mut self, number: u32) -> &mut Self {
         self.raw(&number.to_be_bytes())
+    }
+
+    /// The number of hashes and one more, or 0 if there is no proof, and the hashes.
+    fn proof(&mut self, proof: Option<&[[u8; 32]]>) -> &mut Self {
+        let count = proof.map_or(0, |proof| proof.len() + 1);
+        self.u8(u8::try_from(count).unwrap_or(u8::MAX));
+        for hash in proof.into_iter().flatten() {
+            self.raw(hash);
+        }
+        self
+    }
+
+    fn chain(&mut self, chain: &[Vec<u8>]) -> &mut Self {
+        self.u8(u8::try_from(chain.len()).unwrap_or(u8::MAX));
+        for certificate in chain {
+            self.octets(certificate);
+        }
+        self
     }
 
     /// Octets that are too long make the message longer than a frame may be, and is not sent.

@@ -1,6 +1,6 @@
 //! `dc-signer check`: what is wrong in a configuration file, and where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dc_pki::clock;
 use dc_signer::authority::SetupError;
@@ -77,19 +77,30 @@ impl Args {
 
     /// Gives up what the service may not; says whom for.
     fn become_the_service(&self) -> Result<Option<Account>, Error> {
-        let me = Account::me();
-        let service = match (&self.user, Config::load(&self.config)) {
-            (Some(user), _) => Some(Account::named(user)?),
-            // What is wrong with it is said later.
-            (None, Ok(config)) if me.is_root() => Account::owning(&config.data)?,
-            _ => None,
-        };
-        let Some(service) = service.filter(|service| !service.is_same_user(&me)) else {
-            return Ok(None);
-        };
-        owner::become_for_good(&service)?;
-        Ok(Some(service))
+        // What is wrong with it is said later.
+        match Config::load(&self.config) {
+            Ok(config) => judge_as(self.user.as_deref(), &config.data),
+            Err(_) => match &self.user {
+                Some(user) => judge_as(Some(user), Path::new("")),
+                None => Ok(None),
+            },
+        }
     }
+}
+
+/// Becomes a user for good, or for root, if none is named, the owner of a folder that is there; says who, unless it was him before.
+pub(super) fn judge_as(user: Option<&str>, folder: &Path) -> Result<Option<Account>, Error> {
+    let me = Account::me();
+    let service = match user {
+        Some(user) => Some(Account::named(user)?),
+        None if me.is_root() => Account::owning(folder)?,
+        None => None,
+    };
+    let Some(service) = service.filter(|service| !service.is_same_user(&me)) else {
+        return Ok(None);
+    };
+    owner::become_for_good(&service)?;
+    Ok(Some(service))
 }
 
 /// Prints all errors but the last, one line each; the command fails with the last.

@@ -72,6 +72,12 @@ pub(crate) enum Error {
         /// How many more there are.
         more: u64,
     },
+    /// Somebody else may write the configuration of the signing process, or what it names.
+    #[error("{}", .exposed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Exposed {
+        /// The files and folders, each with what to do.
+        exposed: Vec<server::Exposed>,
+    },
     /// Nobody has configured a CA for a zone.
     #[error(
         "no CA is configured for zone {zone}: add [[acme]] or [[order_command]] to the configuration, or bring a certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'"

@@ -1,6 +1,7 @@
 //! `dc-signer keyd`: the process that holds the keys, and what it can be asked for by hand.
 
 mod ask;
+mod end;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -8,11 +9,12 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use dc_signer::config::KeydConfig;
-use dc_signer::keyd::{self, Callers, Desk};
-use dc_signer::server::Signals;
+use dc_signer::keyd::{self, Desk};
 use dc_signer::server::telemetry::start_log;
+use dc_signer::server::{Signals, exposed_of_keyd};
 use sd_notify::NotifyState;
 
+use super::check::judge_as;
 use super::error::Error;
 use super::print;
 
@@ -34,7 +36,8 @@ enum What {
     Check(Config),
     /// Let it make a key for a zone's next delegation certificate, and write the request for the certificate
     Csr(ask::Csr),
-    End(ask::End),
+    End(end::End),
+    Forget(end::Forget),
     /// Hand it the certificate that came back, and write the folder that a service imports
     Install(ask::Install),
     /// Check that files of its log are as they were written
@@ -48,6 +51,10 @@ struct Config {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Judge as this user, by name or number: what the process's user may not read is a fault. For root, who may read everything, it
+    /// is the owner of 'state' unless another is named
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,6 +78,7 @@ impl Args {
             Some(What::Check(args)) => args.check(),
             Some(What::Csr(args)) => args.run(),
             Some(What::End(args)) => args.run(),
+            Some(What::Forget(args)) => args.run(),
             Some(What::Install(args)) => args.run(),
             Some(What::Log(args)) => args.run(),
             Some(What::Status(args)) => args.run(),
@@ -81,6 +89,8 @@ impl Args {
 async fn serve(path: &Path) -> Result<(), Error> {
     let config = KeydConfig::load(path)?;
     start_log(&config.log)?;
+    not_exposed(&config, path)?;
+    let text = dc_pki::files::read(path)?;
     let mut signals = Signals::listen()?;
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     let desk = Arc::new(Desk::open(&config, base)?);
@@ -91,6 +101,9 @@ async fn serve(path: &Path) -> Result<(), Error> {
     let reloading = desk.clone();
     let stop = async {
         while signals.reload_or_stop().await {
+            if dc_pki::files::read(path).is_ok_and(|now| now != text) {
+                tracing::warn!(path = %path.display(), "the configuration has changed, which is read at the start alone: start the process anew; now the delegations are read again");
+            }
             let desk = reloading.clone();
             let reloaded = tokio::task::spawn_blocking(move || desk.reload()).await;
             if let Ok(Err(error)) = reloaded {
@@ -114,17 +127,29 @@ impl Config {
     fn check(self) -> Result<(), Error> {
         let path = self.config;
         let config = KeydConfig::load(&path)?;
-        let callers = Callers::find(&config.callers)?;
-        if let Some(listen) = &config.listen {
-            let own = (&*listen.certificate, &*listen.key);
-            dc_pki::keyd::server_config(own, callers.certificates().to_vec())
-                .map_err(keyd::Error::from)?;
+        let judge = judge_as(self.user.as_deref(), &config.state)?;
+        not_exposed(&config, &path)?;
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
+        if let Err(error) = keyd::look(&config, base) {
+            if let Some(judge) = judge {
+                eprintln!("note: this is what {judge} finds; --user names another user");
+            }
+            return Err(error.into());
         }
-        for delegation in &config.delegations {
-            let folder = &delegation.folder;
-            dc_pki::Delegation::load_with(folder, dc_core::Role::Server, &config.keys.unlock)?;
-        }
-        print(&format!("{} can be used", path.display()))
+        let by = judge.map(|judge| format!(" by {judge}"));
+        print(&format!(
+            "{} can be used{}",
+            path.display(),
+            by.unwrap_or_default()
+        ))
+    }
+}
+
+/// What it allows is all that a service that was taken over can get: so nobody else may write it, or put another in its place.
+fn not_exposed(config: &KeydConfig, path: &Path) -> Result<(), Error> {
+    match exposed_of_keyd(config, path) {
+        none if none.is_empty() => Ok(()),
+        exposed => Err(Error::Exposed { exposed }),
     }
 }
 

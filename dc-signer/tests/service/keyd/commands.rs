@@ -97,3 +97,61 @@ fn issue_by_hand(process: &Process, delegation: &Path) {
     ]);
     assert!(done, "{said}");
 }
+
+#[test]
+fn a_configuration_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut process = Process::start("");
+    process.kill();
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(process.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode("", 0o755);
+    let config = process.path("keyd.toml");
+    let config = config.to_str().unwrap();
+    let check = ["keyd", "check", "--config", config];
+    let (done, said) = run(&check);
+    assert!(done, "{said}");
+    for (name, mode, good) in [
+        ("keyd.toml", 0o666, 0o644),
+        ("keyd.toml", 0o664, 0o644),
+        ("vendor", 0o777, 0o755),
+        ("vendor/chain.pem", 0o646, 0o644),
+        ("", 0o777, 0o755),
+    ] {
+        set_mode(name, mode);
+        let (done, said) = run(&check);
+        assert!(
+            !done && said.contains("is for others to write") && said.contains("chmod"),
+            "{name}: {said}"
+        );
+        let (done, said) = run(&["keyd", "--config", config]);
+        assert!(
+            !done && said.contains("is for others to write"),
+            "{name}: {said}"
+        );
+        set_mode(name, good);
+    }
+    let (done, said) = run(&check);
+    assert!(done, "{said}");
+    // Of another user, and what the process's own user cannot read.
+    if !nix::unistd::getuid().is_root() {
+        return;
+    }
+    let give = |name: &str, to: u32| {
+        std::os::unix::fs::chown(process.path(name), Some(to), None).unwrap();
+    };
+    give("keyd.toml", 65_534);
+    let (done, said) = run(&check);
+    assert!(
+        !done && said.contains("belongs to") && said.contains("chown"),
+        "{said}"
+    );
+    give("keyd.toml", 0);
+    give("state", 65_534);
+    let (done, said) = run(&check);
+    assert!(
+        !done && said.contains("this is what") && said.contains("ermission denied"),
+        "{said}"
+    );
+}

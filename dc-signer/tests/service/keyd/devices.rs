@@ -92,10 +92,28 @@ fn a_process_that_was_not_told_that_a_certificate_has_ended_is_named_with_what_t
     assert!(place.exists());
     process.begin();
     let socket = process.path("socket");
-    let by_hand = ["keyd", "end", &certificate, "--socket"];
-    let (done, said) = run(&[&by_hand[..], &[socket.to_str().unwrap()]].concat());
-    assert!(done && said.contains("nothing is signed under"), "{said}");
-    assert_eq!(process.written().last().unwrap()["act"], "end");
+    let by_hand = [
+        "keyd",
+        "end",
+        &certificate,
+        "--reason",
+        "a theft",
+        "--socket",
+    ];
+    let by_hand = [&by_hand[..], &[socket.to_str().unwrap()]].concat();
+    // It is asked for what is for good, and there is nobody to ask.
+    let (done, said) = run(&by_hand);
+    assert!(!done && said.contains("--yes"), "{said}");
+    let (done, said) = run(&[&by_hand[..], &["--yes"]].concat());
+    assert!(
+        done && said.contains("nothing is signed under") && said.contains("folder 'ended'"),
+        "{said}"
+    );
+    let line = process.written().pop().unwrap();
+    assert_eq!(
+        (&line["act"], &line["why"]),
+        (&json!("end"), &json!("a theft"))
+    );
 }
 
 #[test]

@@ -1,10 +1,9 @@
-//! `dc-signer keyd csr` and `install`: a delegation certificate whose key is made where it stays.
+//! The process that is asked, and `dc-signer keyd csr` and `install`: a delegation certificate whose key is made where it stays.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use dc_pki::Sha256;
 use dc_pki::delegation::{self, CHAIN, KEY_KEYD};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keyd::{Keyd, Remote, TLS};
@@ -86,29 +85,6 @@ impl Csr {
         print(&format!(
             "{}: have it certified, with DelegationUsage, and give what comes back to 'dc-signer keyd install'",
             self.out.display()
-        ))
-    }
-}
-
-/// End a certificate that it holds: nothing is signed under it any more
-///
-/// No request takes it back, and it is in the process's log. 'zones end' does it by itself if the process answers; this is for when the
-/// service is away, or not to be trusted. What was issued stays valid to its end.
-#[derive(Debug, clap::Args)]
-pub(super) struct End {
-    #[command(flatten)]
-    socket: Socket,
-    /// The SHA-256 of the certificate, as 'keyd status' shows it
-    sha256: Sha256,
-}
-
-impl End {
-    pub(super) fn run(self) -> Result<(), Error> {
-        let certificate = self.sha256;
-        let ended = self.socket.keyd().end(certificate);
-        ended.map_err(self.socket.failed())?;
-        print(&format!(
-            "nothing is signed under certificate {certificate} any more: 'zones end' tells the service"
         ))
     }
 }

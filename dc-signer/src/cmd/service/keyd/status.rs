@@ -30,6 +30,10 @@ impl Args {
         print(&"")?;
         print(&certificates(&status))?;
         print(&"")?;
+        if list(&status["pending"]).next().is_some() {
+            print(&pending(&status))?;
+            print(&"")?;
+        }
         print(&refused(&status))?;
         let log = &status["log"];
         print(&format!(
@@ -65,8 +69,17 @@ fn zones(status: &Value) -> Table<6> {
     table
 }
 
-fn certificates(status: &Value) -> Table<4> {
-    let mut table = Table::new(["CERTIFICATE", "NAME", "CLIENTS", "ENDS"]);
+/// The keys that wait for their certificates: 'keyd forget' removes one.
+fn pending(status: &Value) -> Table<3> {
+    let mut table = Table::new(["KEY THAT WAITS", "ZONE", "SINCE"]);
+    for one in list(&status["pending"]) {
+        table.row([text(&one["key"]), text(&one["zone"]), text(&one["since"])]);
+    }
+    table
+}
+
+fn certificates(status: &Value) -> Table<5> {
+    let mut table = Table::new(["CERTIFICATE", "NAME", "CLIENTS", "ENDS", "USED"]);
     for held in list(&status["certificates"]) {
         let for_clients = held["for_clients"] == true;
         table.row([
@@ -74,6 +87,11 @@ fn certificates(status: &Value) -> Table<4> {
             text(&held["names"]),
             if for_clients { "yes" } else { "no" }.to_owned(),
             text(&held["not_after"]),
+            match (held["last_issued"].as_str(), held["used"] == true) {
+                (Some(at), _) => at.to_owned(),
+                (None, true) => "before".to_owned(),
+                (None, false) => "-".to_owned(),
+            },
         ]);
     }
     table
