@@ -163,7 +163,7 @@ fn add(file: &mut File, text: &[u8]) -> io::Result<()> {
     })
 }
 
-/// What is wrong with a file, with what to do.
+/// The fault of a file, with what to do.
 fn explained(path: &Path, error: &io::Error) -> String {
     let folder = path.parent().unwrap_or(path);
     match error.kind() {

@@ -20,7 +20,7 @@ pub(super) struct State {
     note: Option<Note>,
     size: u64,
     at: u64,
-    /// Why nothing is signed, if the log is another one.
+    /// The reason that nothing is signed, if the log is another one.
     refused: Option<String>,
     places: BTreeMap<String, Place>,
 }
@@ -123,7 +123,7 @@ impl State {
         &self.key
     }
 
-    /// Why nothing is signed, if the log is another one than was signed for.
+    /// The reason that nothing is signed, if the log is another one than was signed for.
     pub(super) fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
     }
@@ -186,7 +186,7 @@ impl State {
     }
 }
 
-/// What a data folder has of the log with a name; none if nothing was signed for it.
+/// The state that a data folder has of the log with a name; none if nothing was signed for it.
 pub(super) fn last_signed(folder: &Path, name: &str) -> Result<Option<State>, Error> {
     let path = folder.join(FILE);
     if !files::is_there(&path)? {

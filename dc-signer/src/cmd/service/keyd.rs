@@ -145,7 +145,7 @@ impl Config {
     }
 }
 
-/// What it allows is all that a service that was taken over can get: so nobody else may write it, or put another in its place.
+/// Its ceilings are all that a service that was taken over can get: so nobody else may write it, or put another in its place.
 fn not_exposed(config: &KeydConfig, path: &Path) -> Result<(), Error> {
     match exposed_of_keyd(config, path) {
         none if none.is_empty() => Ok(()),

@@ -1,4 +1,4 @@
-//! What is asked of a process by hand.
+//! The commands that ask a process by hand.
 
 use super::*;
 

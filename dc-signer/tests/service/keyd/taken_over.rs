@@ -1,4 +1,4 @@
-//! What whoever has taken over a service, and other users, get of a process: refusals.
+//! Refusals, which are all that a service that was taken over, and other users, get of a process.
 
 use super::*;
 

@@ -43,7 +43,7 @@ impl End {
     }
 }
 
-/// What is about to be done, and to whom.
+/// The question before it is done.
 fn question(status: &Value, certificate: Sha256) -> String {
     let all = status["certificates"].as_array().into_iter().flatten();
     let held = { all }.find(|held| held["sha256"] == certificate.to_string());
