@@ -153,7 +153,7 @@ impl std::fmt::Debug for NewFile<'_> {
 /// Makes a folder that does not exist yet, with all of its files or not at all.
 ///
 /// A file's name may be one in a folder of this one, as `a/b`, which is made as well, for whom this one is.
-/// Makes the folders above it as well, for everyone. Fails with [`Error::Write`].
+/// Makes the folders above it as well, for everyone. Fails with [`Error::Exists`] and [`Error::Write`].
 pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Result<(), Error> {
     let failed = write_failed(folder);
     let above = parent(folder);
@@ -173,7 +173,12 @@ pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Re
     }
     sync(temporary.path())?;
     // Fails if somebody else has put files there in the meantime.
-    fs::rename(temporary.path(), folder).map_err(&failed)?;
+    fs::rename(temporary.path(), folder).map_err(|error| match error.kind() {
+        io::ErrorKind::DirectoryNotEmpty => Error::Exists {
+            path: folder.into(),
+        },
+        _ => failed(error),
+    })?;
     // It has gone to its place, so there is nothing left to clean up.
     let _ = temporary.keep();
     sync(above)
@@ -356,7 +361,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("theirs"), "").unwrap();
         let error = create_folder(&folder, Access::Everyone, &[FILE]).unwrap_err();
-        assert!(matches!(error, Error::Write { .. }), "{error}");
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
         assert_eq!(names(above.path()), ["taken"]);
         assert_eq!(names(&folder), ["theirs"]);
     }

@@ -16,6 +16,8 @@ use rustix::io::Errno;
 use rustix::process::{self, PidfdFlags, PidfdGetfdFlags};
 use zeroize::Zeroizing;
 
+use crate::files;
+
 /// The place of a secret of at most 1,024 bytes; one line end behind it is not part of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -66,13 +68,29 @@ impl fmt::Display for SecretSource {
 
 /// A secret was not read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no secret from {from}: {fault}")]
+#[error("no secret from {from}: {}", told(from, fault))]
 pub struct SecretError {
     /// The place that it was to come from.
     pub from: SecretSource,
     /// The reason.
     #[source]
     pub fault: SecretFault,
+}
+
+/// A fault, with whose the file is if that is why: the service's user is another one than whoever made it.
+fn told(from: &SecretSource, fault: &SecretFault) -> String {
+    let closed = io::ErrorKind::PermissionDenied;
+    match (from, fault) {
+        (SecretSource::File(path), SecretFault::Unread { kind }) if *kind == closed => {
+            let why = files::explain(path, closed.into());
+            let me = files::user_name(process::geteuid().as_raw());
+            let path = path.display();
+            format!(
+                "it cannot be read: {why}: it is read as {me}, who has to be able to, such as after 'chown {me}: {path}'"
+            )
+        }
+        _ => fault.to_string(),
+    }
 }
 
 /// The reason that a secret was not read.

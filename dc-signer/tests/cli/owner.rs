@@ -477,3 +477,94 @@ fn what_root_makes_where_nothing_was_is_the_owners_above_or_said_to_be_roots() {
         assert_eq!(uid, owned.service.uid, "{}", path.display());
     }
 }
+
+#[test]
+fn what_root_has_written_elsewhere_is_roots_and_the_service_is_given_no_folder() {
+    let Some(owned) = Owned::with_zone() else {
+        return;
+    };
+    let sandbox = &owned.sandbox;
+    fs::create_dir(sandbox.path("home")).unwrap();
+    sandbox.set_mode("home", 0o700);
+    let export = ["audit", "export", "--out", "home/audit.ndjson", "--resume"];
+    let export = |config: &[&str]| sandbox.run(&[&export[..], config].concat());
+    for _ in 0..2 {
+        export(&["--config", "config.toml"]).succeeded();
+    }
+    let written = sandbox.path("home/audit.ndjson").metadata().unwrap();
+    assert_eq!(written.uid(), 0);
+    // In a folder of the service's a link may lead anywhere, so that is done as the service.
+    fs::create_dir(sandbox.path("theirs")).unwrap();
+    owned.give("theirs", owned.service);
+    sandbox.write("roots", sandbox.read("home/audit.ndjson"));
+    sandbox.set_mode("roots", 0o600);
+    symlink(sandbox.path("roots"), sandbox.path("theirs/audit.ndjson")).unwrap();
+    let theirs = [
+        "audit",
+        "export",
+        "--out",
+        "theirs/audit.ndjson",
+        "--resume",
+    ];
+    let refused = sandbox.run(&[&theirs[..], &["--config", "config.toml"]].concat());
+    assert!(!refused.stderr.contains("chown"), "{refused:?}");
+    refused.refused(&["denied", "install -d -o www-data DIR"]);
+    owned.is_all_the_services();
+}
+
+#[test]
+fn check_finds_programs_and_keys_that_are_not_needed_yet() {
+    let Some(owned) = Owned::with_zone() else {
+        return;
+    };
+    let sandbox = &owned.sandbox;
+    sandbox.write("order", "#!/bin/sh\nexit 75\n");
+    sandbox.write("signer-key.pem", sandbox.read("tls.key"));
+    sandbox.set_mode("signer-key.pem", 0o600);
+    let order = format!(
+        "[[order_command]]\ncommand = [{:?}]\n",
+        sandbox.path("order")
+    );
+    let process =
+        "[keys]\nprocess = { certificate = 'tls.pem', key = 'signer-key.pem', peer = 'tls.pem' }\n";
+    let config = sandbox.read("config.toml");
+    let with = |more: &str| sandbox.write("config.toml", format!("{config}{more}"));
+    with(&order);
+    let checked = owned.run(&["check"]);
+    for word in ["order_command.command", "may be executed"] {
+        assert!(checked.stderr.contains(word), "{checked:?}");
+    }
+    sandbox.set_mode("order", 0o755);
+    let checked = owned.run(&["check"]);
+    assert!(!checked.stderr.contains("order_command"), "{checked:?}");
+    with(process);
+    let checked = owned.run(&["check"]);
+    assert!(checked.stderr.contains("keys.process.key"), "{checked:?}");
+    owned.give("signer-key.pem", owned.service);
+    let checked = owned.run(&["check"]);
+    assert!(!checked.stderr.contains("keys.process"), "{checked:?}");
+}
+
+#[test]
+fn a_secret_that_root_made_for_itself_is_said_to_be_the_services_to_read() {
+    let Some(owned) = Owned::new() else {
+        return;
+    };
+    let sandbox = &owned.sandbox;
+    let config = sandbox.read("config.toml");
+    sandbox.write("secrets.key", "ab".repeat(32));
+    sandbox.set_mode("secrets.key", 0o600);
+    sandbox.write(
+        "config.toml",
+        format!("{config}[secrets]\nkey = {{ file = 'secrets.key' }}\n"),
+    );
+    let add = ["operators", "add", "alice", "--role", "admin"];
+    let said = sandbox.run(&[&add[..], &["--config", "config.toml"]].concat());
+    for word in [
+        "belongs to root:root",
+        "read as www-data",
+        "chown www-data: ",
+    ] {
+        assert!(said.stderr.contains(word), "{said:?}");
+    }
+}
