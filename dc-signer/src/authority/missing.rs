@@ -107,7 +107,9 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
             | SetupError::OtherCertificate { .. }
             | SetupError::OtherSecrets { .. }
             | SetupError::OtherThanDatabase { .. }
+            | SetupError::SameKeys
             | SetupError::SecretsNotHere { .. }
+            | SetupError::TakenBack { .. }
             | SetupError::SignersLackKey { .. } => CHANGED.to_owned(),
         },
         Error::AskerGone { .. }

@@ -150,6 +150,11 @@ pub enum SetupError {
         /// The reason.
         why: String,
     },
+    /// The key that is to replace another one is that one.
+    #[error(
+        "[secrets] next_key is the same key as key: nothing was sealed anew; make another one for next_key"
+    )]
+    SameKeys,
     /// A delegation certificate's key did not sign a credential that verifies.
     #[error("the key of {zone}'s delegation certificate {certificate} does not sign: {source}")]
     SelfTest {
@@ -160,9 +165,21 @@ pub enum SetupError {
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A secret was taken back already, and what would come back is what was withdrawn then.
+    #[error(
+        "version {version} of the secret {purpose} is version {same} again, brought back already: taking that back would bring back what was withdrawn; 'dc-signer secrets rotate {purpose} --reason WHY --config FILE' makes a new one"
+    )]
+    TakenBack {
+        /// Its purpose.
+        purpose: Purpose,
+        /// The version that is used.
+        version: u32,
+        /// The version that it is the same as.
+        same: u32,
+    },
     /// Signers that run could not open what is sealed with another key-encryption key.
     #[error(
-        "{} could not open it, which runs without the {} key-encryption key: have it there as [secrets] {} and restart the service, then do this again; or give --leave-signers-out, and until then such a signer takes no codes, adds no devices, signs no lists and does not start again",
+        "{} could not open it, which runs without the {} key-encryption key: have it there as [secrets] {} and restart the service, then do this again; or give --leave-signers-out, and until then such a signer goes on with what it has opened, is not ready, and does not start again",
         nodes.join(", "),
         match which {
             Which::Current => "present",

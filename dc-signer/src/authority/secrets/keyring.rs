@@ -123,7 +123,7 @@ impl Keyring {
         let known = store.secrets().await?;
         let state = self.state.load_full();
         if !state.is_of(&known) {
-            let place = self.place.clone();
+            let (place, was_left_out) = (self.place.clone(), state.left_out.is_some());
             let put_back = match is_by_log(store).await {
                 Err(error @ Error::Setup(_)) => Some(error),
                 looked => looked.map(|()| None)?,
@@ -136,6 +136,8 @@ impl Keyring {
                 state.keys = Err(Arc::new(error));
             }
             match (&state.keys, &state.left_out) {
+                // It tries again every two seconds while a token is away.
+                (Ok(_), Some(_)) if was_left_out => {}
                 (Ok(_), Some(error)) => tracing::error!(
                     %error,
                     "the secrets that signers share cannot be opened here any more: this signer goes on with what it has opened, and does not start again before it can"

@@ -15,6 +15,7 @@ use crate::config::Config;
 /// were sealed with another one.
 ///
 /// Fails with [`SetupError::NotSealed`], [`SetupError::NoKeyGiven`], [`SetupError::SealingKey`] if the key is not given,
+/// [`SetupError::SameKeys`] if both are one,
 /// [`SetupError::Sealed`] if something is sealed with neither, and [`SetupError::SignersLackKey`] if a signer that runs has not got the
 /// key, unless `leave_out`.
 pub async fn reseal(
@@ -25,6 +26,9 @@ pub async fn reseal(
     by: &Act,
 ) -> Result<(usize, usize), Error> {
     let open = Open::sealed(config, store).await?;
+    if let Which::Next = which {
+        are_two(&open).await?;
+    }
     let (before, shared) = (open.before.clone(), store.shared_delegations().await?);
     let sealing = move |vault: &Vault| seal_all(vault, which, &before, &shared);
     let (secrets, after, delegations) = open.run(sealing).await?;
@@ -43,6 +47,19 @@ pub async fn reseal(
         store.change_secrets(&change, by).await?;
     }
     Ok(done)
+}
+
+/// Fails if the next key is the present one.
+async fn are_two(open: &Open<'_>) -> Result<(), Error> {
+    let tenant = open.config.tenant.clone();
+    let marking = move |vault: &Vault| {
+        let mark = |which| vault.keys.mark(which, &tenant).map_err(sealing_failed);
+        match mark(Which::Current)? == mark(Which::Next)? {
+            true => Err(SetupError::SameKeys.into()),
+            false => Ok(()),
+        }
+    };
+    open.run(marking).await
 }
 
 /// Fails if a signer that runs could not open what is sealed with this key.

@@ -42,7 +42,8 @@ pub async fn rotate(
 /// Makes the version of a secret that was used before the newest one the one that is used; it gets a new number.
 ///
 /// Things that were made with the version that is taken back count as after a rotation, but for lists, which are not signed with it any
-/// more. Fails as [`rotate`] does, and with [`SetupError::NoOlderSecret`].
+/// more. Fails as [`rotate`] does, with [`SetupError::NoOlderSecret`], and with [`SetupError::TakenBack`]
+/// if that was done already.
 pub async fn take_back(
     config: &Config,
     store: &Store,
@@ -59,6 +60,20 @@ pub async fn take_back(
         .filter(older)
         .max_by_key(|row| row.version);
     let older = older.ok_or(SetupError::NoOlderSecret { purpose })?;
+    let same = |row: &&SharedSecret| {
+        row.purpose == purpose
+            && row.fingerprint == newest.fingerprint
+            && row.version < newest.version
+    };
+    if let Some(same) = open.before.iter().find(same) {
+        let (version, same) = (newest.version, same.version);
+        return Err(SetupError::TakenBack {
+            purpose,
+            version,
+            same,
+        }
+        .into());
+    }
     let older = older.clone();
     let opening = move |vault: &Vault| vault.places().open(std::slice::from_ref(&older), &[]);
     let opened = open.run(opening).await?;

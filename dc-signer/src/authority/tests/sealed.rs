@@ -479,6 +479,12 @@ async fn names_stay_when_their_key_changes(database: &Database) {
     secrets::take_back(&bench.config, &bench.store, Purpose::Names, &by)
         .await
         .unwrap();
+    let again = secrets::take_back(&bench.config, &bench.store, Purpose::Names, &by).await;
+    let said = again.unwrap_err().to_string();
+    assert!(
+        said.contains("version 3 of the secret names is version 1 again"),
+        "{said}"
+    );
     let error = secrets::take_back(&bench.config, &bench.store, Purpose::Codes, &by).await;
     assert!(
         error
@@ -566,6 +572,11 @@ async fn sealing_anew_stops_nobody_and_can_be_taken_back(database: &Database) {
         .unwrap();
     other.keep_secrets().await.unwrap();
     assert!(other.cached_issuing_status(bench.now).faults().is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let twice = config(&folder, &table('a', Some('a')));
+    let same = secrets::reseal(&twice, &bench.store, Which::Next, false, &by).await;
+    let said = same.unwrap_err().to_string();
+    assert!(said.contains("next_key is the same key as key"), "{said}");
     // With both keys it is not in the way any more, from the moment that it says so.
     other.leave(bench.now).await.unwrap();
     let (fourth, _fourth) = join(database, &table('a', Some('b'))).await;

@@ -99,7 +99,7 @@ struct Reseal {
     /// Seal with [secrets] key instead, which takes it back
     #[arg(long)]
     back: bool,
-    /// Do it although signers that run have not got the key: until they have, they take no codes, add no devices, sign no lists, and
+    /// Do it although signers that run have not got the key: until they have, they go on with what they have opened, are not ready, and
     /// do not start again
     #[arg(long)]
     leave_signers_out: bool,
@@ -321,9 +321,20 @@ fn table(secrets: &[SharedSecret], delegations: &[SharedDelegation]) -> Table<5>
         let sha256 = one.certificate_sha256.to_string();
         let brief: String = sha256.chars().take(16).collect();
         let dash = || "-".to_owned();
-        let sealed = || key_and_kind(one.sealed.as_deref());
-        let place = one.location.clone().or_else(sealed).unwrap_or_default();
-        table.row([format!("delegation {brief}"), dash(), dash(), dash(), place]);
+        let sealed = key_and_kind(one.sealed.as_deref());
+        // What is sealed may be the place alone.
+        let sealed = match (&one.location, sealed) {
+            (Some(place), Some(sealed)) => format!("{sealed}: the place {}", place.trim()),
+            (Some(place), None) => format!("not sealed: the place {}", place.trim()),
+            (None, sealed) => sealed.unwrap_or_default(),
+        };
+        table.row([
+            format!("delegation {brief}"),
+            dash(),
+            dash(),
+            dash(),
+            sealed,
+        ]);
     }
     table
 }
