@@ -18,7 +18,7 @@ mod table;
 mod verify;
 
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -77,12 +77,14 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// Shows a result; unlike `println!` it does not panic when nobody reads it.
+/// Shows a result; unlike `println!` it does not panic when nobody reads it. Whoever reads no further, as `head` and `grep -q`, has
+/// what they wanted: then the exit status is that of the rest.
 fn print(result: &impl fmt::Display) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{result}")
-        .and_then(|()| out.flush())
-        .map_err(|source| Error::Output { source })
+    match writeln!(out, "{result}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|source| Error::Output { source }),
+    }
 }
 
 fn warn<W: fmt::Display>(warnings: &[W]) {

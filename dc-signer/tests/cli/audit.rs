@@ -361,6 +361,8 @@ fn a_program_reads_all_that_is_not_as_the_log_says_and_what_is_known_does_not_fa
         let digest = mismatch["digest"].as_str().unwrap();
         let acknowledge = ["audit", "acknowledge", digest, "--reason", "NOC-4711"];
         signer.run(&acknowledge).succeeded();
+        let again = signer.run(&acknowledge).succeeded();
+        assert!(again.contains("nothing was changed"), "{again}");
     }
     let after = json(0);
     assert_eq!((&after["count"], &after["open"]), (&2.into(), &0.into()));
@@ -423,4 +425,21 @@ fn a_clock_that_was_wrong_is_said_and_is_no_mismatch() {
     let offline = signer.0.run(&[&offline[..], &["--log-key", &key]].concat());
     assert_eq!(offline.code, Some(0), "{offline:?}");
     assert!(offline.stderr.contains(&note), "{offline:?}");
+}
+
+#[test]
+fn a_clean_log_is_clean_also_for_a_reader_that_reads_no_further() {
+    let (signer, _) = signed();
+    for rest in [&[][..], &["--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+            .args(["audit", "verify", "--config", "config.toml"])
+            .args(rest)
+            .current_dir(signer.0.path("."))
+            .stdout(writer)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+    }
 }

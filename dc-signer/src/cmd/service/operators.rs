@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use super::approvals;
 use super::error::Error;
-use super::place::{Acting, Actor, Open, Place, Why};
+use super::place::{Acting, Actor, Open, Why};
 use super::print;
 use saved::Saved;
 
@@ -40,8 +40,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Add(Add),
-    /// List the operators, and when their tokens and certificates end
-    List(Place),
+    List(list::Args),
     Renew(Renew),
     /// Keep an operator out from now on
     Disable(Disable),
@@ -133,7 +132,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
             What::Add(add) => add.run(),
-            What::List(place) => list::run(&place),
+            What::List(list) => list.run(),
             What::Renew(renew) => renew.run(),
             What::Disable(disable) => disable.run(),
             What::Enable(enable) => enable.run(),

@@ -96,11 +96,14 @@ impl Store {
 
     /// Records that somebody knows of a mismatch, and why it may stay: it is shown from then on, and makes nothing fail.
     ///
-    /// A fault of the log itself cannot be acknowledged. Fails with [`Error::NoSuchMismatch`] if there is none like this.
+    /// One that somebody has acknowledged already stays as it is. A fault of the log itself cannot be acknowledged. Fails with [`Error::NoSuchMismatch`] if there is none like this.
     pub async fn acknowledge(&self, digest: &Sha256, by: &Act) -> Result<Finding, Error> {
         let all = self.find_mismatches(Vec::new(), &|_| ()).await?.first;
         let is_it = |one: &Finding| one.error.is_of_a_row() && one.place.digest() == *digest;
         let finding = all.into_iter().find(is_it).ok_or(Error::NoSuchMismatch)?;
+        if finding.acknowledged.is_some() {
+            return Ok(finding);
+        }
         self.write("acknowledge", async |work| {
             let mut entry = work.entry(Action::Acknowledge, by);
             entry.detail_sha256 = Some(*digest);

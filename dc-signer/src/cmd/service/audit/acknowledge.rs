@@ -23,7 +23,13 @@ impl Args {
         let (needed, why) = (Role::Admin, Some(&self.why.reason));
         self.acting.with_store(needed, why, async |_, store, who| {
             let finding = store.acknowledge(&self.digest, &who.act()?).await?;
-            print(&format!("acknowledged: {}", finding.error))
+            print(&match &finding.acknowledged {
+                None => format!("acknowledged: {}", finding.error),
+                Some(known) => format!(
+                    "nothing was changed: {} has acknowledged it in record {} ({}): {}",
+                    known.by, known.record, known.reason, finding.error
+                ),
+            })
         })
     }
 }

@@ -2,16 +2,38 @@
 
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
+use dc_signer::authority::json;
 use dc_store::registry::Operator;
 use pki_types::UnixTime;
+use serde_json::json;
 
 use crate::cmd::service::error::Error;
 use crate::cmd::service::place::Place;
 use crate::cmd::service::print;
 use crate::cmd::table::Table;
 
-pub(super) fn run(place: &Place) -> Result<(), Error> {
-    place.with_store(async |store| print(&table(&store.operators().await?, clock::now()?)))
+/// List the operators, and when their tokens and certificates end
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Print each operator as a JSON object on a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<(), Error> {
+        self.place.with_store(async |store| {
+            let operators = store.operators().await?;
+            match self.json {
+                true => operators
+                    .iter()
+                    .try_for_each(|one| print(&json!(json::Operator::from(one)))),
+                false => print(&table(&operators, clock::now()?)),
+            }
+        })
+    }
 }
 
 fn table(operators: &[Operator], now: UnixTime) -> Table<5> {
