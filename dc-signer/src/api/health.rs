@@ -220,12 +220,14 @@ impl App {
         match issuing {
             Ok(status) => {
                 self.publish(&status, self.readiness.can_write());
-                let kind = match status.clock {
+                let kind = |why: &String| match status.clock {
                     Some(_) => Kind::ClockWrong,
+                    // Renewals go on.
+                    None if Some(why) == status.secrets.as_ref() => Kind::NotReady,
                     None => Kind::ZoneNotReady,
                 };
                 let faults = status.faults().into_iter();
-                found.extend(faults.map(|why| (kind, why)));
+                found.extend(faults.map(|why| (kind(&why), why)));
             }
             Err(refusal) => {
                 tracing::debug!(%refusal, "the zones cannot be read");

@@ -67,6 +67,9 @@ impl Housekeeping {
         if works && let Err(error) = self.authority.keep_secrets().await {
             tracing::debug!(%error, "the secrets cannot be looked after");
         }
+        if works {
+            self.measure_certificates().await;
+        }
         self.app.refresh_readiness().await;
         self.tell_what_is_missing(told);
         if let Ok(now) = clock::now() {
@@ -193,9 +196,15 @@ impl Housekeeping {
     async fn count_fleet(&self) -> Result<(), authority::Error> {
         let fleet = self.store.fleet(clock::now()?).await?;
         self.metrics.set_fleet(&summary(&fleet));
-        let zones = self.store.zones().await?;
-        self.metrics.set_certificates(&delegations(&zones));
         Ok(())
+    }
+
+    /// As often as it is measured what can be signed with: the two are looked at together.
+    async fn measure_certificates(&self) {
+        match self.store.zones().await {
+            Ok(zones) => self.metrics.set_certificates(&delegations(&zones)),
+            Err(error) => tracing::debug!(%error, "the zones cannot be read"),
+        }
     }
 
     async fn tidy(&self) {

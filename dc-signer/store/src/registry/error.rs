@@ -190,7 +190,7 @@ pub enum Error {
     },
     /// The delegation with this delegation certificate has ended.
     #[error(
-        "slot {number} of the zone had this delegation certificate and has ended for good: get another one from the CA"
+        "slot {number} of the zone has ended for good, and nothing is issued from its delegation certificate again: what is issued from next is another one, from the CA"
     )]
     SlotIsGone {
         /// Its number.
