@@ -16,8 +16,6 @@ use rustix::io::Errno;
 use rustix::process::{self, PidfdFlags, PidfdGetfdFlags};
 use zeroize::Zeroizing;
 
-use crate::files;
-
 /// The place of a secret of at most 1,024 bytes; one line end behind it is not part of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -77,16 +75,14 @@ pub struct SecretError {
     pub fault: SecretFault,
 }
 
-/// A fault, with whose the file is if that is why: the service's user is another one than whoever made it.
+/// A fault, with the user who may not read a file if that is why: the service's user is another one than whoever made it.
 fn told(from: &SecretSource, fault: &SecretFault) -> String {
     let closed = io::ErrorKind::PermissionDenied;
     match (from, fault) {
         (SecretSource::File(path), SecretFault::Unread { kind }) if *kind == closed => {
-            let why = files::explain(path, closed.into());
-            let me = files::user_name(process::geteuid().as_raw());
-            let path = path.display();
+            let (me, path) = (process::geteuid().as_raw(), path.display());
             format!(
-                "it cannot be read: {why}: it is read as {me}, who has to be able to, such as after 'chown {me}: {path}'"
+                "user {me}, as whom it is read, may not read it: do 'chown {me} {path}', or have it where that user may"
             )
         }
         _ => fault.to_string(),

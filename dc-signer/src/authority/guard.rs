@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::Error;
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
 use dc_store::registry::AHEAD;
@@ -242,7 +241,7 @@ impl Beliefs {
 }
 
 /// True if a time is further ahead or behind than clocks that are right can be.
-const fn is_apart(now: u64, other: u64) -> bool {
+pub(super) const fn is_apart(now: u64, other: u64) -> bool {
     now.saturating_sub(other) > AHEAD.as_secs() || other.saturating_sub(now) > BACK.as_secs()
 }
 
@@ -277,27 +276,6 @@ fn compare(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
             now: at(now),
             expected: at(expected),
         }),
-        false => Ok(()),
-    }
-}
-
-/// Checks a time of somebody's command by the database server's clock, which a service would not work against either.
-///
-/// Fails with [`Error::Clock`].
-pub async fn agrees(store: &Store, now: UnixTime) -> Result<(), Error> {
-    if now.as_secs() < RELEASED {
-        return Err(ClockError::BeforeRelease { now }.into());
-    }
-    let Some(said) = store.clock().await? else {
-        return Ok(());
-    };
-    let database = said.time.as_secs();
-    match is_apart(now.as_secs(), database) {
-        true => Err(ClockError::Apart {
-            now,
-            database: at(database),
-        }
-        .into()),
         false => Ok(()),
     }
 }
@@ -409,7 +387,7 @@ const fn at(seconds: u64) -> UnixTime {
 }
 
 /// 2026-11-01: no clock is right that says an earlier time.
-const RELEASED: u64 = 1_793_491_200;
+pub(super) const RELEASED: u64 = 1_793_491_200;
 /// The most by which the clocks of several signers, or one clock before and after it was adjusted, may be apart.
 const BACK: Duration = Duration::from_secs(600);
 /// A signer that starts longer after everything on record may have been off for so long, or have a wrong clock.

@@ -87,31 +87,7 @@ fn reason(zone: &ZoneName, error: &Error) -> String {
 fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
         Error::Pki(error) => brief_of_files(zone, error),
-        Error::Setup(error) => match error {
-            SetupError::NoSealingKey { .. }
-            | SetupError::Sealed { .. }
-            | SetupError::SealingKey { .. } => {
-                "it is sealed in the database, and cannot be opened here: the log says more"
-                    .to_owned()
-            }
-            SetupError::SelfTest { .. } => "it does not sign: the log says more".to_owned(),
-            SetupError::BadAnchors { .. }
-            | SetupError::BadSecret { .. }
-            | SetupError::MissingSecrets { .. }
-            | SetupError::NoKeyGiven
-            | SetupError::NoOlderSecret { .. }
-            | SetupError::NotReady { .. }
-            | SetupError::NotSealed
-            | SetupError::OldSecret { .. }
-            | SetupError::SecretPutBack { .. }
-            | SetupError::OtherCertificate { .. }
-            | SetupError::OtherSecrets { .. }
-            | SetupError::OtherThanDatabase { .. }
-            | SetupError::SameKeys
-            | SetupError::SecretsNotHere { .. }
-            | SetupError::TakenBack { .. }
-            | SetupError::SignersLackKey { .. } => CHANGED.to_owned(),
-        },
+        Error::Setup(error) => brief_of_setup(error),
         Error::AskerGone { .. }
         | Error::BadCsr(_)
         | Error::BadIdempotencyKey { .. }
@@ -143,6 +119,33 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::NobodyElse { .. }
         | Error::OtherRole { .. }
         | Error::WithoutSerial => CHANGED.to_owned(),
+    }
+}
+
+fn brief_of_setup(error: &SetupError) -> String {
+    match error {
+        SetupError::NoSealingKey { .. }
+        | SetupError::Sealed { .. }
+        | SetupError::SealingKey { .. } => {
+            "it is sealed in the database, and cannot be opened here: the log says more".to_owned()
+        }
+        SetupError::SelfTest { .. } => "it does not sign: the log says more".to_owned(),
+        SetupError::BadAnchors { .. }
+        | SetupError::BadSecret { .. }
+        | SetupError::MissingSecrets { .. }
+        | SetupError::NoKeyGiven
+        | SetupError::NoOlderSecret { .. }
+        | SetupError::NotReady { .. }
+        | SetupError::NotSealed
+        | SetupError::OldSecret { .. }
+        | SetupError::SecretPutBack { .. }
+        | SetupError::OtherCertificate { .. }
+        | SetupError::OtherSecrets { .. }
+        | SetupError::OtherThanDatabase { .. }
+        | SetupError::SameKeys
+        | SetupError::SecretsNotHere { .. }
+        | SetupError::TakenBack { .. }
+        | SetupError::SignersLackKey { .. } => CHANGED.to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 pub use part::Part;
 
-use self::piece::{Key, Piece, Request, What, decoded};
+use self::piece::{Key, NO_PASSPHRASES, Piece, Request, What, decoded};
 use self::read::Argument;
 use crate::ParsedCertificate;
 use crate::check::Peer;
@@ -362,9 +362,6 @@ fn is_served(file: &Path, own: &[Piece]) -> bool {
     };
     is_chain && has_company || !chain_of(file, own).iter().all(is_ca)
 }
-
-/// What stops a server that has a device's identity.
-const NO_PASSPHRASES: &str = "it is encrypted, and a server asks for no passphrase: make a key for the device that only its user may read";
 
 /// Where a part was found: its file, and which of its kind it is there, if there are several.
 #[derive(Debug)]

@@ -100,3 +100,6 @@ pub(super) fn decoded(
 ) -> Result<DelegatedCredential<'_>, dc_core::Error> {
     DelegatedCredential::decode(stored.form, &stored.bytes)
 }
+
+/// The reason that stops a server that has a device's identity.
+pub(super) const NO_PASSPHRASES: &str = "it is encrypted, and a server asks for no passphrase: make a key for the device that only its user may read";

@@ -43,7 +43,7 @@ struct State {
     known: Vec<SharedSecret>,
     versions: Vec<Version>,
     keys: Result<Arc<Keys>, Arc<Error>>,
-    /// Why this process could not open them if it had not before: it goes on, and does not start again.
+    /// The reason that this process could not open them if it had not before: it goes on, and does not start again.
     left_out: Option<Arc<Error>>,
     /// When it is worth trying again, if those that are new could not be opened for a reason that passes.
     again: Option<Instant>,

@@ -29,7 +29,7 @@ pub(super) fn look(config: &Config, found: &mut Readiness) {
     }
 }
 
-/// What is on a disk: readiness is about the database alone.
+/// The use of a disk: readiness is about the database alone.
 #[derive(Clone, Copy)]
 enum Holds {
     Database,

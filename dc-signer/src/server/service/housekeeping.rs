@@ -254,7 +254,7 @@ fn warn_of_new<W: PartialEq + Display>(found: &[W], told: &[W]) {
 struct Told {
     /// The keys that the other signers know this one to have.
     keys: Option<BTreeSet<Sha256>>,
-    /// Why they could not be told when that was last tried.
+    /// The reason that they could not be told when that was last tried.
     unreported: Option<String>,
     /// How many acts without a credential were known.
     broken_glass: Option<u64>,
