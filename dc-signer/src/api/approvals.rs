@@ -59,11 +59,16 @@ pub(super) async fn approve(
         .await?;
     let mut answer = Approved {
         devices: None,
+        device: None,
         zone: None,
         operator: None,
     };
     match done {
-        Done::Granted(operator) => answer.operator = Some(Operator::from(&*operator)),
+        Done::Granted(operator) | Done::KeptOut(operator) => {
+            answer.operator = Some(Operator::from(&*operator));
+        }
+        Done::Lowered(_) => {}
+        Done::Renamed(device) => answer.device = Some(Device::from(&*device)),
         Done::Retired(devices) => answer.devices = Some(retired(devices)),
         Done::Ended(zone) | Done::RolledOver(zone) => {
             answer.zone = Some(Zone::at(act.at, &zone));

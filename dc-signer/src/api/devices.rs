@@ -195,11 +195,12 @@ async fn change(
 /// Replace a device: another box takes its name over, or another customer the box.
 ///
 /// The new box gets credentials when those of the old one are over, which `available_from` says; a device that was suspended stays
-/// on the list of withdrawn names until then.
+/// on the list of withdrawn names until then. A new name counts as a retirement for `approval.retire_above`: 202.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/replace", tag = "operators", security(("token" = [])),
     params(("id" = String, Path, description = "The device's id")), request_body = Replace,
     responses(
         (status = 200, body = Replaced),
+        (status = 202, description = "It waits for a second operator", body = Approval),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn replace(
@@ -207,11 +208,14 @@ pub(super) async fn replace(
     manager: Manager,
     Path(id): Path<String>,
     Json(how): Json<Replace>,
-) -> Result<Answer<Replaced>, ApiError> {
+) -> Result<Response, ApiError> {
     let act = super::act_because(manager.actor(), &how.reason)?;
-    Ok(Answer(
-        app.authority.replace(id.parse()?, &how, &act).await?,
-    ))
+    let (id, who) = (id.parse()?, manager.operator().operator_name());
+    let replaced = app.authority.replace_or_ask(id, &how, Some(who), &act);
+    match replaced.await? {
+        Outcome::Waits(approval) => super::approvals::waits(&approval, &act),
+        Outcome::Done(replaced) => Ok(Answer(replaced).into_response()),
+    }
 }
 
 /// Make an activation code for a device that has not enrolled; one made before stops being good.

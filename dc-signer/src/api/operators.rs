@@ -53,11 +53,13 @@ pub(super) async fn renew(
     give(&app, &name, wanted.valid, who, &act, Grant::Renew).await
 }
 
-/// Keep an operator out from now on.
+/// Keep an operator out from now on. It takes two operators if anything does (`[approval]`), and fewer than two admins would be left:
+/// 202.
 #[utoipa::path(post, path = "/v1/admin/operators/{name}/disable", tag = "operators", security(("token" = [])),
     params(("name" = String, Path, description = "The operator")), request_body = Because,
     responses(
         (status = 200, body = Operator),
+        (status = 202, description = "It waits for a second operator", body = Approval),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn disable(
@@ -65,10 +67,15 @@ pub(super) async fn disable(
     admin: Admin,
     Path(name): Path<String>,
     Json(because): Json<Because>,
-) -> Result<Answer<Operator>, ApiError> {
+) -> Result<Response, ApiError> {
     let act = super::act_because(admin.actor(), &because.reason)?;
-    let operator = app.authority.keep_out(&name.parse()?, &act).await?;
-    Ok(Answer(Operator::from(&operator)))
+    let who = Some(admin.operator().operator_name());
+    let name = name.parse()?;
+    let done = app.authority.keep_out_or_ask(&name, who, &act);
+    match done.await? {
+        Outcome::Waits(approval) => super::approvals::waits(&approval, &act),
+        Outcome::Done(operator) => Ok(Answer(Operator::from(&operator)).into_response()),
+    }
 }
 
 /// Let an operator in again who was kept out, with a new token: the one before lets nobody in any more. It takes two operators

@@ -11,8 +11,8 @@ use super::operators::Authenticated;
 use super::{Act, Authority, Error, slots};
 use dc_pki::names::ZoneName;
 use dc_store::registry::{
-    Approval, ApprovalState, Change, DelegationState, Device, DeviceId, Operator, OperatorName,
-    Role, Sha256, Zone, ZoneDelegation,
+    Approval, ApprovalState, Change, DelegationState, Device, DeviceId, FourEyes, Operator,
+    OperatorName, Role, Sha256, Zone, ZoneDelegation,
 };
 
 /// Exactly what is to be done, as it is kept and hashed.
@@ -21,6 +21,11 @@ use dc_store::registry::{
 pub enum Asked {
     /// To add an operator, or to give one another role.
     AddOperator(NewAccess),
+    /// To keep an operator out.
+    DisableOperator {
+        /// Their name.
+        operator: String,
+    },
     /// To let an operator in again who was kept out.
     EnableOperator(NewAccess),
     /// To end a slot of a zone.
@@ -31,6 +36,16 @@ pub enum Asked {
         slot: u32,
         /// The SHA-256 of its certificate.
         certificate_sha256: String,
+    },
+    /// To have fewer acts take two operators, or none.
+    LowerApproval {
+        /// What takes two then.
+        policy: String,
+    },
+    /// To give a device a name that nobody has had, and take the one of now away for good.
+    NewName {
+        /// The device, by its id.
+        device: String,
     },
     /// To give an operator another token or certificate.
     RenewOperator(NewAccess),
@@ -61,8 +76,10 @@ impl Asked {
     #[must_use]
     pub const fn needed(&self) -> Role {
         match self {
-            Self::Retire { .. } => Role::Operator,
+            Self::NewName { .. } | Self::Retire { .. } => Role::Operator,
             Self::AddOperator(_)
+            | Self::DisableOperator { .. }
+            | Self::LowerApproval { .. }
             | Self::EnableOperator(_)
             | Self::EndSlot { .. }
             | Self::RenewOperator(_)
@@ -77,6 +94,14 @@ impl fmt::Display for Asked {
             Self::AddOperator(new) => write!(f, "let {new}"),
             Self::EnableOperator(new) => write!(f, "let in again {new}"),
             Self::RenewOperator(new) => write!(f, "renew what lets in {new}"),
+            Self::DisableOperator { operator } => write!(f, "keep out {operator}"),
+            Self::LowerApproval { policy } => {
+                write!(f, "have less take two operators: {policy} from then on")
+            }
+            Self::NewName { device } => write!(
+                f,
+                "give device {device} a new name, and take the one of now away for good"
+            ),
             Self::EndSlot {
                 zone,
                 slot,
@@ -117,6 +142,12 @@ pub enum Approved {
     Ended(Box<Zone>),
     /// An operator got a right.
     Granted(Box<Operator>),
+    /// An operator is kept out.
+    KeptOut(Box<Operator>),
+    /// This takes two operators from now on.
+    Lowered(FourEyes),
+    /// A device has a new name.
+    Renamed(Box<Device>),
     /// Devices were retired; those that could not be, with the reason.
     Retired(Vec<(String, Result<Device, Error>)>),
     /// A zone moved on.
@@ -136,7 +167,7 @@ impl Authority {
         who: Option<&OperatorName>,
         by: &Act,
     ) -> Result<Outcome<Zone>, Error> {
-        let takes_two = self.settings.load().approval.rollover;
+        let takes_two = self.four_eyes().await?.rollover;
         let Some(who) = who.filter(|_| takes_two) else {
             let moved = match to {
                 Some(number) => self.rollover_to(zone, number, by).await?,
@@ -169,7 +200,7 @@ impl Authority {
         let slot = slots::can_end(&managed, number)?;
         // Nothing was issued under one that is next, and whoever sees that it is wrong must be able to stop it.
         let is_used = slot.state != DelegationState::Next;
-        let takes_two = self.settings.load().approval.zones_end && is_used;
+        let takes_two = is_used && self.four_eyes().await?.zones_end;
         let Some(who) = who.filter(|_| takes_two) else {
             return Ok(Outcome::Done(self.end_slot(zone, number, by).await?));
         };
@@ -179,35 +210,6 @@ impl Authority {
             certificate_sha256: slot.certificate_sha256.to_string(),
         };
         Ok(Outcome::Waits(self.ask(&asked, who, by).await?))
-    }
-
-    /// Retires devices, or asks for a second operator if one has retired too many lately; says for each that was not, why.
-    ///
-    /// Fails with [`Error::TooManyDevices`], and with [`Error::Store`].
-    pub async fn retire_or_ask(
-        &self,
-        devices: &[DeviceId],
-        who: Option<&OperatorName>,
-        by: &Act,
-    ) -> Result<Outcome<Vec<Result<Device, Error>>>, Error> {
-        if devices.len() > MAX_DEVICES {
-            return Err(Error::TooManyDevices { max: MAX_DEVICES });
-        }
-        let limit = self.settings.load().approval.retire_above;
-        if let (Some(who), Some(limit)) = (who, limit) {
-            let before = self.store.retired_lately(&by.actor, by.at).await?;
-            let all = before.saturating_add(u64::try_from(devices.len()).unwrap_or(u64::MAX));
-            if all > u64::try_from(limit).unwrap_or(u64::MAX) {
-                let devices = devices.iter().map(DeviceId::to_string).collect();
-                let asked = self.ask(&Asked::Retire { devices }, who, by).await?;
-                return Ok(Outcome::Waits(asked));
-            }
-        }
-        let mut done = Vec::with_capacity(devices.len());
-        for device in devices {
-            done.push(self.change_device(*device, &Change::Retire, by).await);
-        }
-        Ok(Outcome::Done(done))
     }
 
     /// Fails with [`Error::NobodyElse`] if there is no other operator who could agree.
@@ -321,6 +323,19 @@ impl Authority {
                 let ended = self.end_slot(&zone, slot.number, by).await?;
                 Ok(Approved::Ended(Box::new(ended)))
             }
+            Asked::NewName { device } => {
+                let renamed = self.rename(device.parse()?, by).await?;
+                Ok(Approved::Renamed(Box::new(renamed)))
+            }
+            Asked::DisableOperator { operator } => {
+                let out = self.keep_out(&operator.parse()?, by).await?;
+                Ok(Approved::KeptOut(Box::new(out)))
+            }
+            Asked::LowerApproval { policy } => {
+                let policy: FourEyes = policy.parse()?;
+                self.store.set_four_eyes(&policy, by).await?;
+                Ok(Approved::Lowered(policy))
+            }
             Asked::AddOperator(new) | Asked::EnableOperator(new) | Asked::RenewOperator(new) => {
                 let granted = self.grant_asked(what, new, by).await?;
                 Ok(Approved::Granted(Box::new(granted)))
@@ -363,7 +378,5 @@ pub fn word(approval: &Approval, now: UnixTime) -> &'static str {
     }
 }
 
-/// The most devices of one act.
-const MAX_DEVICES: usize = 10_000;
 /// How many devices a line names.
 pub(super) const NAMED: usize = 10;

@@ -19,7 +19,7 @@ use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
-use super::{Error, rollover, shared_delegations};
+use super::{Error, by_hand, rollover, shared_delegations};
 use crate::config::Config;
 use dc_pki::delegation::{self, has_key};
 use dc_pki::keys::{Timing, Unlock};
@@ -226,8 +226,12 @@ impl Delegations {
         }
         let others = replicas::others(store, self.me, now).await?;
         let by = by_signer(now);
+        let held = by_hand::held(store, view).await?;
         for zone in &view.zones {
-            for step in due(zone) {
+            moved
+                .waiting
+                .extend(by_hand::waits_for_two(zone, &held, now));
+            for step in rollover::due_but(zone, &held, now) {
                 let (number, to) = step.target();
                 let nodes = match zone
                     .managed

@@ -265,7 +265,7 @@ impl Authority {
     }
 
     /// Gives a device a name that nobody has had.
-    async fn rename(&self, device: DeviceId, by: &Act) -> Result<Device, Error> {
+    pub(super) async fn rename(&self, device: DeviceId, by: &Act) -> Result<Device, Error> {
         let found = self.store.find_device(&Find::Id(device)).await?;
         let old = found.ok_or(registry::Error::UnknownDevice)?;
         self.keep_secrets().await?;

@@ -12,8 +12,10 @@ impl Authority {
     ///
     /// Fails with [`Error::Store`].
     pub async fn some_devices(&self, asked: &Asked) -> Result<Vec<Device>, Error> {
-        let Asked::Retire { devices } = asked else {
-            return Ok(Vec::new());
+        let devices = match asked {
+            Asked::Retire { devices } => devices.as_slice(),
+            Asked::NewName { device } => std::slice::from_ref(device),
+            _ => return Ok(Vec::new()),
         };
         let mut found = Vec::new();
         for id in devices.iter().take(NAMED) {
@@ -38,6 +40,16 @@ impl Authority {
                         if disabled { ", and is kept out" } else { "" }
                     ),
                 }]
+            }
+            Asked::DisableOperator { operator } => {
+                vec![format!("fewer than two admins are left without {operator}")]
+            }
+            Asked::LowerApproval { .. } => {
+                vec![format!("now it is {}", self.four_eyes().await?)]
+            }
+            Asked::NewName { .. } => {
+                let found = self.some_devices(asked).await?;
+                found.iter().map(renamed_text).collect()
             }
             Asked::EndSlot { zone, .. } | Asked::Rollover { zone, .. } => {
                 let managed = self.managed(&ZoneName::parse(zone)?).await?;
@@ -65,6 +77,11 @@ fn slot_text(zone: &str, slot: &ZoneDelegation) -> String {
         Moment(slot.not_after),
         slot.certificate_sha256
     )
+}
+
+fn renamed_text(device: &Device) -> String {
+    let (external_id, name) = (&device.external_id, &device.name);
+    format!("{external_id} is {name} now, a name that nobody would ever get again")
 }
 
 fn device_text(device: &Device) -> String {

@@ -51,9 +51,14 @@ impl Authority {
             return Err(registry::Error::NoReason.into());
         }
         // A viewer agrees to nothing.
-        let takes_two = self.settings.load().approval.is_on() && given.role > Role::Viewer;
-        let Some(who) = who.filter(|_| takes_two && !is_own) else {
-            return Ok(Outcome::Done(self.grant(grant, by).await?));
+        let takes_two = given.role > Role::Viewer && self.four_eyes().await?.is_on();
+        let who = match (who.filter(|_| takes_two && !is_own), who) {
+            (Some(who), _) => who,
+            (None, who) => match (self.grant(grant, by).await, who) {
+                // Making a viewer of an admin is no less than keeping them out.
+                (Err(error), Some(who)) if error.is_of_too_few_admins() => who,
+                (done, _) => return done.map(Outcome::Done),
+            },
         };
         let new = NewAccess::of(&given);
         let asked = match grant {

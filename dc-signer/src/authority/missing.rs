@@ -59,13 +59,19 @@ pub struct Waiting {
     pub zone: ZoneName,
     /// The slot's number.
     pub slot: u32,
-    /// The signers that it waits for.
+    /// The signers that it waits for; none if it waits for two operators.
     pub nodes: Vec<String>,
 }
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { zone, slot, nodes } = self;
+        if nodes.is_empty() {
+            return write!(
+                f,
+                "slot {slot} of {zone} was imported by hand, and is used when two operators agree: 'dc-signer zones rollover {zone} --to {slot} --reason WHY --config FILE'"
+            );
+        }
         let nodes = nodes.join(", ");
         write!(
             f,

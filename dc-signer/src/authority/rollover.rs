@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::view::ZoneView;
-use dc_store::registry::{DelegationState, Zone, ZoneDelegation};
+use dc_store::registry::{DelegationState, Sha256, Zone, ZoneDelegation};
 
 /// A step that is due for a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +29,15 @@ impl Step {
 
 /// The steps that are due in a zone, as far as the keys are on this machine: none can be active that this machine cannot use.
 pub(super) fn due(zone: &ZoneView, now: UnixTime) -> Vec<Step> {
-    let here = |slot: &ZoneDelegation| zone.loaded(&slot.certificate_sha256).is_some();
+    due_but(zone, &[], now)
+}
+
+/// The same, with certificates that two operators have to agree to before they are used.
+pub(super) fn due_but(zone: &ZoneView, held: &[Sha256], now: UnixTime) -> Vec<Step> {
+    let here = |slot: &ZoneDelegation| {
+        let sha256 = &slot.certificate_sha256;
+        zone.loaded(sha256).is_some() && !held.contains(sha256)
+    };
     steps(&zone.managed, here, now)
 }
 
@@ -131,7 +139,6 @@ mod tests {
     use super::*;
     use dc_pki::Forms;
     use dc_pki::names::ZoneName;
-    use dc_store::registry::Sha256;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;

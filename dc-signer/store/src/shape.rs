@@ -1,7 +1,7 @@
 //! The tables as the migrations make them, so that it is found when somebody has put a trigger, a rule or a view there: with those
 //! a database does something else than it is told, and says that it is done.
 //!
-//! What an operator may add is let alone: indexes, tables, roles, and the columns that a newer version adds while this one runs.
+//! Things that an operator may add are let alone: indexes, tables, roles, and the columns that a newer version adds while this one runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +96,7 @@ pub enum ShapeFault {
 pub(super) struct Expected {
     /// The statements that made tables and indexes, by name.
     pub(super) made: BTreeMap<String, Made>,
-    /// What tables consist of, by name.
+    /// Tables in detail, by name.
     pub(super) tables: BTreeMap<String, Table>,
 }
 

@@ -16,11 +16,12 @@ use dc_store::registry;
 pub struct Approval {
     /// Its number, under which another operator agrees to it or refuses it: that of the audit record that asks.
     pub number: u64,
-    /// `retire`, `rollover`, `end-slot`, `add-operator`, `enable-operator` or `renew-operator`.
+    /// `retire`, `new-name`, `rollover`, `end-slot`, `add-operator`, `enable-operator`, `renew-operator`, `disable-operator` or
+    /// `lower-approval`.
     pub act: String,
     /// The act in words.
     pub what: String,
-    /// The ids of the devices that are to be retired.
+    /// The ids of the devices that are to be retired, or to get a new name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
     /// The zone that is to move on, or of which a slot is to be ended.
@@ -72,17 +73,14 @@ impl Approval {
             decided_by: approval.decided_by.as_ref().map(ToString::to_string),
         };
         let act = match what {
-            Asked::AddOperator(new) => {
-                shown.operator = Some(new);
-                "add-operator"
-            }
-            Asked::EnableOperator(new) => {
-                shown.operator = Some(new);
-                "enable-operator"
-            }
-            Asked::RenewOperator(new) => {
-                shown.operator = Some(new);
-                "renew-operator"
+            Asked::AddOperator(new) => shown.about(new, "add-operator"),
+            Asked::EnableOperator(new) => shown.about(new, "enable-operator"),
+            Asked::RenewOperator(new) => shown.about(new, "renew-operator"),
+            Asked::DisableOperator { .. } => "disable-operator",
+            Asked::LowerApproval { .. } => "lower-approval",
+            Asked::NewName { device } => {
+                shown.devices = vec![device];
+                "new-name"
             }
             Asked::EndSlot {
                 zone,
@@ -108,6 +106,11 @@ impl Approval {
         };
         act.clone_into(&mut shown.act);
         Some(shown)
+    }
+
+    fn about(&mut self, operator: NewAccess, act: &'static str) -> &'static str {
+        self.operator = Some(operator);
+        act
     }
 }
 
@@ -142,12 +145,15 @@ pub struct RefusedDevice {
     pub problem: Problem,
 }
 
-/// The act that was done because a second operator agreed: one of the three.
+/// The act that was done because a second operator agreed: one of them, or none if it was about what takes two.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Approved {
     /// The devices, if it was about devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<RetiredDevices>,
+    /// The device that has a new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
     /// The zone, if it was about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<super::Zone>,

@@ -10,6 +10,7 @@ pub(crate) mod device;
 mod devices;
 mod encrypted;
 mod enrolling;
+mod four_eyes;
 mod manufactured;
 mod one_name;
 mod possession;

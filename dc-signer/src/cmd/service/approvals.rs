@@ -5,14 +5,14 @@ use std::fmt;
 use clap::Subcommand;
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
-use dc_signer::authority::approvals::{Approved, Asked, waits, word};
-use dc_signer::authority::json;
-use dc_store::registry::{Approval, Role};
+use dc_signer::authority::approvals::{Approved, Asked, Outcome, waits, word};
+use dc_signer::authority::{database, json};
+use dc_store::registry::{Approval, FourEyes, Role};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::place::{Acting, Why};
+use super::place::{Acting, Place, Why};
 use super::print;
 use super::rest::Rest;
 
@@ -32,6 +32,47 @@ enum What {
     Approve(Approve),
     /// Refuse what another operator has asked for, or take back what you have
     Refuse(Refuse),
+    /// Show which acts take two operators, by the configuration and by the audit log
+    Policy(Place),
+    /// Have the audit log take what the configuration says, also if fewer acts take two operators then
+    ///
+    /// Whichever of the two is stricter holds: so a configuration alone makes nothing laxer. This does, and takes two operators itself.
+    Lower(Lower),
+}
+
+#[derive(Debug, clap::Args)]
+struct Lower {
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+impl Lower {
+    fn run(self) -> Result<(), Error> {
+        let why = Some(&self.why.reason);
+        self.acting
+            .with_authority(Role::Admin, why, async |open, who| {
+                let (name, act) = (who.caller().name(), who.act()?);
+                match open.authority.lower_or_ask(name, &act).await? {
+                    Outcome::Done(policy) => print(&format!("two operators: {policy}")),
+                    Outcome::Waits(approval) => Err(waits_for(&approval, &self.acting, false)),
+                }
+            })
+    }
+}
+
+fn show_policy(place: &Place) -> Result<(), Error> {
+    place.with_config(async |config| {
+        let (store, _in_use) = database::open(&config).await?;
+        let logged = store.four_eyes().await;
+        store.close().await;
+        let (here, logged) = (FourEyes::from(config.approval), logged?.unwrap_or_default());
+        print(&format!(
+            "configuration  {here}\naudit log      {logged}\nso             {}",
+            here.strictest(&logged)
+        ))
+    })
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +111,8 @@ impl Args {
             What::List(list) => list.run(),
             What::Approve(approve) => approve.run(),
             What::Refuse(refuse) => refuse.run(),
+            What::Policy(place) => show_policy(&place),
+            What::Lower(lower) => lower.run(),
         }
     }
 }
@@ -211,6 +254,14 @@ impl Approve {
                 Approved::Ended(zone) => {
                     print(&format!("the slot of zone {} has ended", zone.zone))
                 }
+                Approved::KeptOut(operator) => {
+                    print(&format!("{} is kept out from now on", operator.name))
+                }
+                Approved::Lowered(policy) => print(&format!("two operators: {policy}")),
+                Approved::Renamed(device) => print(&format!(
+                    "{} is {} now: make it a code with 'dc-signer codes new {}'",
+                    device.external_id, device.name, device.external_id
+                )),
                 Approved::Granted(operator) => {
                     let (name, role) = (&operator.name, operator.role);
                     print(&format!("{name} is let in, with role {role}"))
@@ -244,7 +295,9 @@ impl Refuse {
 }
 
 const HELP: &str = "\
-Which acts take two is in [approval] of the configuration. An act that was asked for is bound to exactly what was asked, ends after
+Which acts take two is in [approval] of the configuration, and in the audit log once the service has started with it ('approvals policy').
+Whichever is stricter holds; 'approvals lower' makes the log as lax as the configuration, and takes two operators.
+ An act that was asked for is bound to exactly what was asked, ends after
 approval.valid, and is done in the moment that another operator agrees, who has had the right to it since before it was asked for.
 The command that asks ends with exit status 3. With --as-root-because nobody else is asked, and that raises an alert.
 

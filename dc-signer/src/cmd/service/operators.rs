@@ -193,8 +193,13 @@ impl Disable {
         self.acting
             .with_operators(false, Role::Admin, why, async |open, _, who| {
                 let (name, act) = (&self.name, who.act()?);
-                open.store.disable_operator(name, &act).await?;
-                print(&format!("{name} is kept out from now on"))
+                let me = who.caller().name();
+                match open.authority.keep_out_or_ask(name, me, &act).await? {
+                    Outcome::Done(_) => print(&format!("{name} is kept out from now on")),
+                    Outcome::Waits(approval) => {
+                        Err(approvals::waits_for(&approval, &self.acting, false))
+                    }
+                }
             })
     }
 }

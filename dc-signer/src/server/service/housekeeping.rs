@@ -133,6 +133,13 @@ impl Housekeeping {
         if let Err(error) = self.count_fleet().await {
             tracing::warn!(%error, "the fleet cannot be counted");
         }
+        match self.authority.record_four_eyes(now).await {
+            Ok(Some(policy)) => {
+                tracing::info!(%policy, "from now on these acts take two operators, whatever a configuration says");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what takes two operators cannot be recorded"),
+        }
         let known = &mut told.broken_glass;
         let looked = people::look_after(&self.authority, &self.metrics, known, now);
         if let Err(error) = looked.await {

@@ -36,7 +36,7 @@ impl Store {
     }
 }
 
-/// What takes two by the log.
+/// All that takes two by the log.
 pub(super) async fn current(session: &mut Session) -> Result<FourEyes, Error> {
     Ok(find(session).await?.unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Whether whoever acts may still do so when it is written, by the audit log: what they had when they came may be over by then, and
+//! A check that whoever acts may still do so when it is written, by the audit log: what they had when they came may be over by then, and
 //! the table of operators counts for nothing that the log does not say.
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
-use super::{replicas, standing};
+use super::{replicas, rows, standing};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
 /// order, and a row that is read here stays as it is until the end.
@@ -132,7 +132,7 @@ impl Work {
         }
     }
 
-    /// What they had when they came may be over.
+    /// Their rights of when they came may be over.
     async fn check_actors(&mut self, records: &[Record]) -> Result<(), Error> {
         let own = records.get(self.followed..).unwrap_or_default();
         standing::check(&mut self.session, own).await
@@ -160,10 +160,10 @@ impl Work {
     /// what it was told.
     async fn read_back(&mut self, records: &[Record]) -> Result<(), Error> {
         let end = head(self.session.fetch_one(HEAD, Vec::new()).await?)?;
-        let last = records.last().map(|last| last.seq);
-        let seq = last.unwrap_or(end.seq);
-        let there = super::audit::from(&mut self.session, seq, 1).await?;
-        let is_it = end == self.head && there.first() == records.last();
+        let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
+        let there = self.session.fetch_one(sql, vec![end.seq.into()]).await?;
+        let there = there.as_ref().map(rows::record).transpose()?;
+        let is_it = end == self.head && there.as_ref() == records.last();
         match is_it {
             true => Ok(()),
             false => Err(Error::NotWritten {

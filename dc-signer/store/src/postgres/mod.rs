@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
 use super::Error;
-use super::shape::{Expected, ShapeFault};
+use super::shape::Expected;
 use super::sql::{Batch, Kind, Value};
 use super::sqlite::expected;
 
@@ -29,7 +29,7 @@ pub(super) struct Postgres {
     options: PgConnectOptions,
     /// Whoever has it finds out why there is no connection; the others need not ask as well.
     asking: Mutex<()>,
-    /// What is beside rows there; none before anybody looks at it.
+    /// The things beside rows that belong there; none before anybody looks.
     expected: OnceCell<&'static Expected>,
 }
 
@@ -162,7 +162,7 @@ impl Postgres {
     /// Fails with [`Error::SchemaChanged`].
     pub(super) async fn watch(&self) -> Result<(), Error> {
         let expected = self.expected.get_or_try_init(expected).await?;
-        changed(shape::faults(&mut self.read().await?, expected).await?)
+        shape::changed(shape::faults(&mut self.read().await?, expected).await?)
     }
 
     pub(super) async fn migrate(&self) -> Result<(), Error> {
@@ -175,19 +175,12 @@ impl Postgres {
     }
 }
 
-fn changed(faults: Vec<ShapeFault>) -> Result<(), Error> {
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(Error::SchemaChanged { faults }),
-    }
-}
-
 /// A connection to the server, and whether it is in a transaction.
 pub(super) struct PostgresSession {
     /// Gone once the server did not answer in time: nobody knows what it would answer next.
     connection: Option<PoolConnection<sqlx::Postgres>>,
     in_transaction: bool,
-    /// What may be beside rows, if that is looked at.
+    /// The things that may be beside rows, if that is looked at.
     expected: Option<&'static Expected>,
 }
 
@@ -298,7 +291,7 @@ impl PostgresSession {
     /// Fails with [`Error::SchemaChanged`].
     pub(super) async fn check_written(&mut self) -> Result<(), Error> {
         match self.expected {
-            Some(expected) => changed(shape::doers(self, expected).await?),
+            Some(expected) => shape::changed(shape::doers(self, expected).await?),
             None => Ok(()),
         }
     }

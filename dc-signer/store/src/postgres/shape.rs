@@ -1,4 +1,4 @@
-//! What is on a server beside rows, compared with what the migrations make.
+//! The things on a server beside rows, compared with what the migrations make.
 
 use crate::Error;
 use crate::shape::{Column, Expected, ShapeFault};
@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 
 use super::PostgresSession;
 
-/// What changes what is written or read: what is left of it once a transaction has written to these tables was there before, and
+/// Things that change what is written or read: what is left of it once a transaction has written to these tables was there before, and
 /// stays to its end, because nobody else can change them meanwhile.
 pub(super) async fn doers(
     session: &mut PostgresSession,
@@ -46,6 +46,14 @@ pub(super) async fn faults(
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Fails with [`Error::SchemaChanged`] if there are any.
+pub(super) fn changed(faults: Vec<ShapeFault>) -> Result<(), Error> {
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::SchemaChanged { faults }),
+    }
 }
 
 async fn columns(

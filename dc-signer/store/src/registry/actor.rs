@@ -1,4 +1,4 @@
-//! Who may do what, by the audit log: an operator's role and end are what the log says they were at each record.
+//! Rights of operators by the audit log: an operator's role and end are what the log says they were at each record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,13 +7,13 @@ use pki_types::UnixTime;
 
 use super::{Action, Entry, FourEyes, Record, Role, Sha256};
 
-/// Why an actor could not do what a record of the audit log says they did.
+/// The reason that an actor could not do what a record of the audit log says they did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ActorFault {
     /// It takes two operators, and there was one.
     Alone,
-    /// What let them in had ended.
+    /// Their token or certificate had ended.
     Ended,
     /// They were kept out.
     KeptOut,
@@ -146,7 +146,7 @@ impl Entry {
     }
 }
 
-/// What a walk through the log knows of operators.
+/// The memory of operators of a walk through the log.
 #[derive(Debug, Default)]
 pub(crate) struct Actors {
     operators: BTreeMap<String, Standing>,

@@ -101,7 +101,7 @@ pub enum Error {
     /// Another device has this enrolment key.
     #[error("another device has this enrolment key: every device must make its own")]
     KeyTaken,
-    /// What takes two operators was to be made less strict by one.
+    /// One operator alone was to have fewer acts take two.
     #[error(
         "this takes two operators: ask another admin with 'dc-signer approvals lower --reason WHY --config FILE'"
     )]

@@ -23,7 +23,7 @@ impl FourEyes {
         self.rollover || self.retire_above.is_some() || self.zones_end
     }
 
-    /// What takes two by either.
+    /// All that takes two by either.
     #[must_use]
     pub fn strictest(&self, other: &Self) -> Self {
         let limits = [self.retire_above, other.retire_above];

@@ -11,9 +11,9 @@ pub enum Mismatch {
         "record {seq} of the audit log says that {actor} did it ({action}), who could not: {why}"
     )]
     Actor {
-        /// Who.
+        /// The actor.
         actor: String,
-        /// What.
+        /// The act.
         action: Action,
         /// The record.
         seq: u64,

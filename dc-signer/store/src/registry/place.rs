@@ -91,19 +91,19 @@ impl Place {
 }
 
 impl Mismatch {
+    /// The place of a record that says what could not be done.
+    fn of_record(&self, seq: u64) -> Place {
+        Place {
+            found: Some(self.to_string()),
+            ..Place::new("actor").row("audit", &seq.to_string()).at(seq)
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
-            Self::Actor {
-                actor,
-                action,
-                seq,
-                why,
-            } => Place {
-                found: Some(format!("{actor} ({action}): {why}")),
-                ..Place::new("actor").row("audit", &seq.to_string()).at(*seq)
-            },
+            Self::Actor { seq, .. } => self.of_record(*seq),
             Self::Approval { seq } => Place::new("approval")
                 .row("approvals", &seq.to_string())
                 .at(*seq),

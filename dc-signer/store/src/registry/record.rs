@@ -49,7 +49,7 @@ actions! {
     AskApproval = "ask-approval",
     /// Somebody at the machine acted without an operator's credential.
     BreakGlass = "break-glass",
-    /// What takes two operators changed.
+    /// Other acts take two operators from now on.
     ChangeApproval = "change-approval",
     /// An operator was added or changed.
     ChangeOperator = "change-operator",
@@ -245,7 +245,8 @@ pub struct Entry {
     pub detail_sha256: Option<Sha256>,
     /// The reason, in the words of whoever did it.
     pub reason: Option<String>,
-    /// The devices that were read, as a filter, and how many there were.
+    /// The devices that were read, as a filter, and how many there were; the number of what a record decides; an operator's role; or what
+    /// takes two operators.
     pub scope: Option<String>,
 }
 

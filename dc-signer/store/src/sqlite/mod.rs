@@ -44,12 +44,12 @@ pub(super) struct Sqlite {
     watch: Arc<Watch>,
 }
 
-/// Whether what is in the file beside rows was looked at, and whether anything is still to be done with it.
+/// A look at what is in the file beside rows, and the end of all that is done with it.
 #[derive(Debug, Default)]
 struct Watch {
     /// From when on nothing is done with a file in which something else is than the migrations make.
     is_on: AtomicBool,
-    /// What SQLite counts up with each change of a table, a view or a trigger, at the last look; none before it.
+    /// The number that SQLite counts up with each change of a table, a view or a trigger, at the last look; none before it.
     looked_at: AtomicI64,
     /// A statement that never ends must not keep the process.
     ends: AtomicBool,

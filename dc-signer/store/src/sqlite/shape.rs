@@ -1,4 +1,4 @@
-//! What is in a file beside rows, compared with what the migrations make.
+//! The things in a file beside rows, compared with what the migrations make.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use super::{MIGRATOR, classify};
 use crate::Error;
 use crate::shape::{Column, Expected, Made, ShapeFault, Table, is_made_with, issue_table, week};
 
-/// What the migrations make, as they do in a database that is in memory alone.
+/// All that the migrations make, as they do in a database that is in memory alone.
 ///
 /// Fails if that has no room.
 pub(crate) async fn expected() -> Result<&'static Expected, Error> {
@@ -91,7 +91,7 @@ async fn table(connection: &mut SqliteConnection, name: &str) -> Result<Table, E
     Ok(table)
 }
 
-/// What does not belong into a file, or is missing there.
+/// Things that do not belong into a file, or are missing there.
 pub(super) async fn faults(connection: &mut SqliteConnection) -> Result<Vec<ShapeFault>, Error> {
     let expected = expected().await?;
     let mut found = Vec::new();

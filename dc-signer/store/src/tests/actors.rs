@@ -1,4 +1,4 @@
-//! Who may do what by the log, whatever the tables say.
+//! Rights by the log, whatever the tables say.
 
 use super::*;
 use crate::registry::{Action, ActorFault, Entry, FourEyes, Mismatch, OperatorName, Role};

@@ -34,7 +34,7 @@ async fn an_operator_may_add_indexes_and_tables(db: &Database) {
     other.close().await;
 }
 
-/// What to do, what undoes it, and what names it.
+/// A change, how it is undone, and words that name it.
 async fn tampers(db: &Database) -> Vec<(String, String, &'static str)> {
     let week = NOW / (7 * 86_400);
     let same = |sql: &str, undo: &str, words: &'static str| {

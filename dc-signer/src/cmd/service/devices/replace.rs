@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use dc_pki::clock;
 use dc_pki::time::Moment;
+use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::json;
 use dc_store::registry::{Device, Role, Sha256};
 use pki_types::UnixTime;
 use serde_json::json;
 
+use crate::cmd::service::approvals;
 use crate::cmd::service::codes::Shown;
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
@@ -66,7 +68,14 @@ impl Replace {
                     at_once: self.at_once,
                     reason: why.to_string(),
                 };
-                let replaced = open.authority.replace(device.id, &how, &who.act()?).await?;
+                let (name, act) = (who.caller().name(), who.act()?);
+                let replaced = open.authority.replace_or_ask(device.id, &how, name, &act);
+                let replaced = match replaced.await? {
+                    Outcome::Done(replaced) => replaced,
+                    Outcome::Waits(approval) => {
+                        return Err(approvals::waits_for(&approval, &self.acting, self.json));
+                    }
+                };
                 if self.json {
                     return print(&json!(replaced));
                 }
