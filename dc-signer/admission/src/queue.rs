@@ -34,7 +34,7 @@ pub enum Notice {
 pub enum Why {
     /// More wait than may, and most of them are of its network and address.
     NoRoom,
-    /// It has had its time inside, its network or address has more than its share there, and others wait.
+    /// It has had its time inside, others wait, and its network or address has more than its share there.
     Share,
     /// It has waited for as long as that is of use.
     Waited,
@@ -227,8 +227,8 @@ impl Queue {
         (since.saturating_add(limits.grace) <= now).then_some(id)
     }
 
-    /// The address that has more inside than whoever is next would have with one more, because its network has, or because it
-    /// has within its network.
+    /// The address that has more inside than the one whose turn it is would have with one more, because its network has, or because
+    /// it has within its network; or that one itself, if it has several.
     fn share_of(&self, next: Id) -> Option<Whence> {
         let whence = self.people.get(&next)?.whence;
         let network = whence.network();
@@ -239,7 +239,13 @@ impl Queue {
         }
         let addresses = self.addresses.get(&network)?;
         let fullest = addresses.most_inside()?;
-        (addresses.of(fullest).inside > addresses.of(whence).inside + 1).then_some(fullest)
+        let inside = addresses.of(fullest).inside;
+        // Of one address, too, those that never end make room for those that might.
+        let has_more = match fullest == whence {
+            true => inside > 1,
+            false => inside > addresses.of(whence).inside + 1,
+        };
+        has_more.then_some(fullest)
     }
 
     fn oldest_inside(&self, whence: Whence) -> Option<(Id, Duration)> {

@@ -4,6 +4,7 @@
 
 mod buckets;
 mod limits;
+mod overload;
 mod reads;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::http::request::Parts;
+use dc_admission::{Asks, Later, Whence};
 use pki_types::UnixTime;
 
 use crate::authority::{self, Authenticated, Authority};
@@ -22,6 +24,7 @@ use dc_protocol::Kind;
 use dc_store::registry::{Access, Role, Sha256};
 pub(crate) use limits::Counted;
 pub use limits::RateLimits;
+pub use overload::{Overload, Place};
 use reads::Reads;
 
 /// Lets devices and operators in.
@@ -29,13 +32,18 @@ use reads::Reads;
 pub struct Gate {
     authority: Arc<Authority>,
     limits: Live<RateLimits>,
+    overload: Arc<Overload>,
     metrics: Arc<Metrics>,
     reads: Reads,
 }
 
 /// An operator who is let in: authenticated, and not too often here. Only [`Gate`] makes one.
 #[derive(Debug)]
-pub(crate) struct Admitted(Authenticated);
+pub(crate) struct Admitted {
+    operator: Authenticated,
+    /// Answered as long as this is kept.
+    _place: Place,
+}
 
 /// The operator's certificate of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +74,20 @@ pub(crate) enum AccessError {
         /// After how many seconds to come again.
         seconds: u64,
     },
+    /// There is too much to do, and this device has a time of its own now.
+    #[error(
+        "the service has too much to do: send the same request again in {seconds} s, a place is kept for it then"
+    )]
+    Reserved {
+        /// After how many seconds to come again.
+        seconds: u64,
+    },
+    /// There is too much to do.
+    #[error("the service has too much to do: try again in {seconds} s")]
+    Overloaded {
+        /// After how many seconds to come again.
+        seconds: u64,
+    },
     /// The operator's role does not allow it.
     #[error("your role is {role}, and this takes {needed}: ask an admin")]
     Role {
@@ -82,6 +104,7 @@ impl AccessError {
         match self {
             Self::Authority(error) => error.kind(),
             Self::DeviceTooOften { .. } | Self::OperatorTooOften { .. } => Kind::RateLimited,
+            Self::Overloaded { .. } | Self::Reserved { .. } => Kind::Busy,
             Self::Role { .. } => Kind::Forbidden,
         }
     }
@@ -92,11 +115,13 @@ impl Gate {
     #[must_use]
     pub fn new(
         limits: Live<RateLimits>,
+        overload: Arc<Overload>,
         authority: Arc<Authority>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            overload,
             authority,
             metrics,
             reads: Reads::default(),
@@ -145,20 +170,62 @@ impl Gate {
         self.limits.load().remember_device(key, Instant::now());
     }
 
-    /// Lets an operator in who does not come too often; the request's span and connection know who it is.
+    /// Waits for the turn of a renewal, which goes by the end of what the database says that the device holds. None if nothing
+    /// will be issued to whoever asks, so that nobody waits because of them.
     ///
-    /// Fails with [`AccessError::OperatorTooOften`].
-    pub(crate) fn admit(
+    /// Fails with [`AccessError::Reserved`], and with what the database fails with.
+    pub(crate) async fn renewal(
+        &self,
+        key: &Sha256,
+        peer: Option<&Peer>,
+        now: UnixTime,
+    ) -> Result<Option<Place>, AccessError> {
+        if let Some(place) = self.overload.admit_at_once() {
+            return Ok(Some(place));
+        }
+        let Some(left) = self.authority.left(*key, now).await? else {
+            return Ok(None);
+        };
+        if let Some(peer) = peer {
+            peer.is_known_here();
+        }
+        let device = number(key);
+        let admitted = self.overload.admit(Asks::Renewal { device, left }).await;
+        admitted.map(Some).map_err(AccessError::from)
+    }
+
+    /// Waits for the turn of an enrolment, which goes by where it comes from.
+    ///
+    /// Fails with [`AccessError::Reserved`].
+    pub(crate) async fn enrolment(&self, whence: Whence) -> Result<Place, AccessError> {
+        if let Some(place) = self.overload.admit_at_once() {
+            return Ok(place);
+        }
+        Ok(self.overload.admit(Asks::Enrolment { whence }).await?)
+    }
+
+    /// Lets an operator in who does not come too often, when its turn has come; the request's span and connection know who it is.
+    ///
+    /// Fails with [`AccessError::OperatorTooOften`] and [`AccessError::Overloaded`].
+    pub(crate) async fn admit(
         &self,
         operator: Authenticated,
         parts: &Parts,
+        is_long: bool,
     ) -> Result<Admitted, AccessError> {
         tracing::Span::current().record("caller", operator.name());
         self.count(&operator)?;
         if let Some(peer) = parts.extensions.get::<Peer>() {
             peer.is_known_here();
         }
-        Ok(Admitted(operator))
+        let asks = Asks::Operator {
+            operator: number(&Sha256::of(operator.name().as_bytes())),
+            is_long,
+        };
+        Ok(Admitted {
+            operator,
+            _place: self.overload.admit(asks).await?,
+        })
     }
 
     /// Counts an operator.
@@ -177,19 +244,35 @@ impl Gate {
 impl Admitted {
     /// The operator.
     pub(crate) fn operator(&self) -> &Authenticated {
-        &self.0
+        &self.operator
     }
 
     /// Lets through whoever may do what a role may.
     ///
     /// Fails with [`AccessError::Role`].
     pub(crate) fn with_role(self, needed: Role) -> Result<Self, AccessError> {
-        let role = self.0.role();
+        let role = self.operator.role();
         match role >= needed {
             true => Ok(self),
             false => Err(AccessError::Role { role, needed }),
         }
     }
+}
+
+impl From<Later> for AccessError {
+    fn from(later: Later) -> Self {
+        let seconds = later.after.as_secs();
+        match later.is_reserved {
+            true => Self::Reserved { seconds },
+            false => Self::Overloaded { seconds },
+        }
+    }
+}
+
+/// The first bits of a hash, of which nobody finds another one in time.
+fn number(hash: &Sha256) -> u64 {
+    let bytes = hash.as_bytes().first_chunk();
+    bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The certificate of a request's connection, at a time.

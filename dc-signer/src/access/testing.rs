@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Gate, RateLimits};
+use super::{Gate, Overload, RateLimits};
 use crate::authority::{Authority, Secrets};
 use crate::config::{Config, Live};
 use crate::server::telemetry::Metrics;
@@ -22,6 +22,8 @@ pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
     let mut limits = config.limits;
     limits.operator_rate = NonZeroU32::new(100_000).unwrap();
     let limits = Live::fixed(RateLimits::new(&limits));
-    let gate = Gate::new(limits, authority.into(), Metrics::new());
+    let overload = Live::fixed(config.overload.limits(&config.listen));
+    let overload = Overload::new(overload, Metrics::new());
+    let gate = Gate::new(limits, overload, authority.into(), Metrics::new());
     (gate, folder)
 }

@@ -2,16 +2,19 @@
 //!
 //! Each handler takes the proof that it needs as an argument, and only this file can make one.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
+use dc_admission::Whence;
+use pki_types::UnixTime;
 
 use super::App;
 use super::problem::ApiError;
-use crate::access::{self, Admitted, Counted, Shown};
+use crate::access::{self, AccessError, Admitted, Counted, Place, Shown};
 use crate::authority::Authenticated;
 use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
@@ -24,12 +27,33 @@ pub(super) struct KeyHolder {
     pub(super) certificate: ClientCertificate,
     counted: Counted,
     peer: Option<Peer>,
+    whence: Whence,
 }
 
 impl KeyHolder {
     /// The SHA-256 of the key's SubjectPublicKeyInfo.
     pub(super) fn key(&self) -> Sha256 {
         self.certificate.spki_sha256()
+    }
+
+    /// Waits for the turn of its renewal.
+    ///
+    /// Fails with a problem that says when to come again.
+    pub(super) async fn wait_to_renew(
+        &self,
+        app: &App,
+        now: UnixTime,
+    ) -> Result<Option<Place>, ApiError> {
+        let place = app.gate.renewal(&self.key(), self.peer.as_ref(), now).await;
+        place.map_err(|error| of_device(error, now))
+    }
+
+    /// Waits for the turn of its enrolment.
+    ///
+    /// Fails with a problem that says when to come again.
+    pub(super) async fn wait_to_enrol(&self, app: &App, now: UnixTime) -> Result<Place, ApiError> {
+        let place = app.gate.enrolment(self.whence).await;
+        place.map_err(|error| of_device(error, now))
     }
 
     /// Remembers that this is a device of ours: neither its limit nor its connection is a stranger's from now on.
@@ -64,7 +88,24 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
             certificate,
             counted: app.gate.device(&key)?,
             peer: parts.extensions.get().cloned(),
+            whence: parts.extensions.get().copied().unwrap_or_else(nowhere),
         })
+    }
+}
+
+/// A request that came over no connection, as in tests.
+fn nowhere() -> Whence {
+    IpAddr::from(Ipv4Addr::UNSPECIFIED).into()
+}
+
+/// With the time from when on a place is kept, which tells devices that it is theirs.
+fn of_device(error: AccessError, now: UnixTime) -> ApiError {
+    match error {
+        AccessError::Reserved { seconds } => {
+            let now = now.as_secs();
+            ApiError::from(error).available_from(now.saturating_add(seconds), now)
+        }
+        error => error.into(),
     }
 }
 
@@ -147,9 +188,9 @@ impl FromRequestParts<Arc<App>> for Admin {
 async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Admitted, ApiError> {
     let shown = shown(parts)?;
     let found = app.authority.authenticate(&shown, clock::now()?).await?;
-    let operator = app
-        .gate
-        .admit(found.ok_or_else(not_authenticated)?, parts)?;
+    let found = found.ok_or_else(not_authenticated)?;
+    let is_long = super::takes_long(parts.uri.path());
+    let operator = app.gate.admit(found, parts, is_long).await?;
     if matches!(shown, Access::Certificate(_)) {
         deliberate(parts)?;
     }

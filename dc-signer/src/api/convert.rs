@@ -58,6 +58,9 @@ impl From<AccessError> for ApiError {
             AccessError::DeviceTooOften { seconds } | AccessError::OperatorTooOften { seconds } => {
                 Self::new(kind, text).after(seconds)
             }
+            AccessError::Overloaded { seconds } | AccessError::Reserved { seconds } => {
+                Self::new(kind, text).after(seconds)
+            }
             AccessError::Role { .. } => Self::new(kind, text),
         }
     }

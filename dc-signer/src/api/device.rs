@@ -34,6 +34,7 @@ pub(super) async fn enroll(
     Json(request): Json<EnrollRequest>,
 ) -> Result<Response, ApiError> {
     let now = clock::now()?;
+    let _place = holder.wait_to_enrol(&app, now).await?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
     let done = app.authority.enrol(&request, chain, now).await;
@@ -55,6 +56,7 @@ pub(super) async fn renew(
     Json(request): Json<RenewRequest>,
 ) -> Result<Response, ApiError> {
     let now = clock::now()?;
+    let _place = holder.wait_to_renew(&app, now).await?;
     let began = Instant::now();
     let done = app.authority.renew(&request, holder.key(), now).await;
     answer(&app, &holder, Path::Renew, began, now, done)

@@ -222,6 +222,11 @@ pub fn routes_by_credential() -> Router<Arc<App>> {
         .fallback(async || not_found())
 }
 
+/// True of what may take minutes.
+fn takes_long(path: &str) -> bool {
+    matches!(path, BULK | EXPORT | AUDIT_EXPORT)
+}
+
 /// The answer for a path that there is not.
 pub fn not_found() -> Response {
     problem::not_found().into_response()

@@ -35,6 +35,7 @@ mod issue;
 mod issuing_status;
 pub mod json;
 mod kind;
+mod left;
 mod loaded;
 mod manufacturers;
 mod missing;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dc_admission::QueueLimits;
 use serde::{Deserialize, Deserializer};
 
 use super::values;
@@ -24,9 +25,15 @@ pub struct Listen {
     /// TLS 1.2 is allowed beside TLS 1.3.
     #[serde(default)]
     pub tls12: bool,
-    /// The most handshakes in progress; one more, and the oldest is reset.
+    /// The most handshakes in progress; those beyond wait.
     #[serde(default = "as_many_as_fit", deserialize_with = "number")]
     pub max_handshakes: usize,
+    /// The most that wait for their handshake.
+    #[serde(default = "as_many_as_fit", deserialize_with = "number")]
+    pub max_waiting_handshakes: usize,
+    /// How long they wait at most: later no client waits for an answer any more.
+    #[serde(default = "seconds::<10>", deserialize_with = "time")]
+    pub handshake_wait: Duration,
     /// The most connections.
     #[serde(default = "many", deserialize_with = "number")]
     pub max_connections: usize,
@@ -72,6 +79,18 @@ impl Listen {
         self.max_requests.min(self.half())
     }
 
+    /// The limits of those who wait for a handshake, and of those that make one.
+    #[must_use]
+    pub fn handshakes(&self) -> QueueLimits {
+        QueueLimits {
+            inside: self.most_handshakes(),
+            waiting: self.max_waiting_handshakes.min(self.half()),
+            patience: self.handshake_wait,
+            // Longer than an honest one takes over a slow line.
+            grace: (self.handshake_timeout / 5).min(Duration::from_secs(1)),
+        }
+    }
+
     fn half(&self) -> usize {
         (self.max_connections / 2).max(1)
     }
@@ -81,6 +100,7 @@ impl Listen {
         let (half, all) = (self.half(), self.max_connections);
         for (limit, fits) in [
             (&mut self.max_handshakes, half.min(512)),
+            (&mut self.max_waiting_handshakes, half.min(2000)),
             (&mut self.max_connections_per_address, all.min(1000)),
             (&mut self.max_requests, half.min(2000)),
         ] {

@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod node;
 mod operators;
+mod overload;
 mod path;
 mod reader;
 mod renewal;
@@ -42,6 +43,7 @@ pub use listen::Listen;
 pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub use operators::{Approval, Operators};
+pub use overload::Overload;
 pub(crate) use path::Step;
 pub use renewal::{Renewal, RenewalOfZone};
 pub use renewals::Renewals;
@@ -126,6 +128,9 @@ pub struct Config {
     /// Rates of requests.
     #[serde(default)]
     pub limits: Limits,
+    /// The order and the number of requests when more come than can be answered.
+    #[serde(default)]
+    pub overload: Overload,
     /// The log.
     #[serde(default)]
     pub log: Log,

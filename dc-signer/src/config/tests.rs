@@ -202,6 +202,7 @@ fn a_list_is_no_table() {
         ("retention", r#"["30d", "30d"]"#),
         ("limits", r#"["1s", 100, 100]"#),
         ("limits", r#"["1s", 0]"#),
+        ("overload", "[1, 2]"),
         ("database", "[]"),
         ("credential_listener", r#"["[::]:8444", "roots.pem"]"#),
         ("checkpoints", r#"["log", "audit.pem"]"#),
@@ -276,6 +277,9 @@ fn what_is_left_out_has_the_documented_default() {
     let database = format!("{:?}", config.database);
     assert_eq!(database, "File(/etc/data/dc-signer.db)");
     assert_eq!(config.listen.max_handshakes, 512);
+    assert_eq!(config.listen.max_waiting_handshakes, 2000);
+    let limits = config.overload.limits(&config.listen);
+    assert_eq!((limits.at_once, limits.waiting), (256, 1000));
     assert_eq!(config.credentials.lifetime.as_secs(), 164 * 3600);
     assert_eq!(config.metrics.access, MetricsAccess::Operators);
     assert!(!config.listen.tls12);

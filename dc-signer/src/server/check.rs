@@ -307,6 +307,11 @@ fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
             listen.most_handshakes(),
         ),
         (
+            "max_waiting_handshakes",
+            listen.max_waiting_handshakes,
+            listen.handshakes().waiting,
+        ),
+        (
             "max_connections_per_address",
             listen.max_connections_per_address,
             connections,

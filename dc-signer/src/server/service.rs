@@ -17,7 +17,7 @@ use std::time::Duration;
 use rustls::crypto::CryptoProvider;
 use tokio::sync::watch;
 
-use crate::access::Gate;
+use crate::access::{Gate, Overload};
 use crate::api::App;
 use crate::authority::{Authority, Missing};
 use crate::checkpoints::Checkpoints;
@@ -87,7 +87,9 @@ impl Service {
         begin(&authority).await?;
         let part = settings.part(|settings| &settings.api);
         let limits = settings.part(|settings| &settings.limits);
-        let gate = Gate::new(limits, authority.clone(), metrics.clone());
+        let admission = settings.part(|settings| &settings.overload);
+        let overload = Overload::new(admission, metrics.clone());
+        let gate = Gate::new(limits, overload, authority.clone(), metrics.clone());
         let app = App::new(part, gate.clone(), metrics.clone());
         app.measure_certificate();
         let web = Web::new(gate)?;

@@ -167,15 +167,16 @@ async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, PageError> {
     if let Some((id, access)) = session
         && let Some(operator) = lets_in(web, &access, now).await?
     {
-        return visitor(web, parts, operator, Some(id), now).map(Some);
+        let visitor = visitor(web, parts, operator, Some(id), now).await?;
+        return Ok(Some(visitor));
     }
     let Shown::Holder(access) = access::shown(parts, now) else {
         return Ok(None);
     };
-    let operator = lets_in(web, &access, now).await?;
-    operator
-        .map(|operator| visitor(web, parts, operator, None, now))
-        .transpose()
+    match lets_in(web, &access, now).await? {
+        Some(operator) => visitor(web, parts, operator, None, now).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The operator who shows this; whoever's has ended is nobody, and told so when they sign in.
@@ -190,7 +191,7 @@ async fn lets_in(
     }
 }
 
-fn visitor(
+async fn visitor(
     web: &Web,
     parts: &Parts,
     operator: Authenticated,
@@ -201,7 +202,7 @@ fn visitor(
     Ok(Visitor {
         ends,
         form_token: web.csrf.token(&whose(&operator, session)),
-        operator: web.gate.admit(operator, parts)?,
+        operator: web.gate.admit(operator, parts, false).await?,
         session,
     })
 }

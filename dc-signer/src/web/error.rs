@@ -203,6 +203,12 @@ impl From<AccessError> for PageError {
             AccessError::DeviceTooOften { seconds } | AccessError::OperatorTooOften { seconds } => {
                 Self::TooOften { seconds }
             }
+            error @ (AccessError::Overloaded { .. } | AccessError::Reserved { .. }) => {
+                Self::NotDone {
+                    kind: error.kind(),
+                    why: sentence(&error.to_string()),
+                }
+            }
             AccessError::Role { role, needed: _ } => Self::Role { role },
         }
     }

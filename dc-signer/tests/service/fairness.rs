@@ -173,7 +173,9 @@ fn one_address_has_so_many_connections_and_a_reload_changes_how_many() {
 
 #[test]
 fn a_slow_handshake_gets_through_while_one_host_floods_with_handshakes() {
-    let rig = Rig::start_with("handshake_timeout = \"10m\"\nmax_handshakes = 32");
+    let rig = Rig::start_with(
+        "handshake_timeout = \"10m\"\nmax_handshakes = 32\nmax_waiting_handshakes = 32",
+    );
     let flood = rig.client().from(2);
     let attack = Attack::start(1, Vec::new, move |open| {
         if let Ok(mut tcp) = flood.tcp() {

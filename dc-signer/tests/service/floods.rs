@@ -11,7 +11,7 @@ use crate::client::{Client, read};
 use crate::rig::Rig;
 use crate::router::{Router, csr};
 
-const SHORT: &str = "handshake_timeout = \"2s\"\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nmax_handshakes = 64";
+const SHORT: &str = "handshake_timeout = \"2s\"\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nmax_handshakes = 64\nmax_waiting_handshakes = 64";
 
 #[test]
 fn a_thousand_connections_that_never_finish_a_handshake_do_not_stop_the_others() {
@@ -73,12 +73,14 @@ fn evicted(rig: &Rig) -> u64 {
 
 #[test]
 fn a_device_gets_in_through_a_flood_of_handshakes_that_never_end() {
-    let rig = Rig::start_with("handshake_timeout = \"10m\"\nmax_handshakes = 64");
+    let rig = Rig::start_with(
+        "handshake_timeout = \"10m\"\nmax_handshakes = 64\nmax_waiting_handshakes = 64",
+    );
     let (router, _) = Router::enrolled(&rig, "one");
     // Nothing, and the beginning of a ClientHello.
     for say in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
         let before = evicted(&rig);
-        let flood = Flood::start(rig.client(), say);
+        let flood = Flood::start(rig.client().from(2), say);
         rig.wait_until("the service is full", || evicted(&rig) > before + 100);
         for number in 0..20 {
             router.renew(&csr(), &format!("{say:?} {number}")).ok();

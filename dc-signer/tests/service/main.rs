@@ -34,6 +34,7 @@ mod memory;
 mod operators;
 mod ops;
 mod other_sites;
+mod overload;
 mod owner;
 mod pages;
 #[path = "../../store/src/testing/server.rs"]

@@ -11,7 +11,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
+use dc_admission::Whence;
+use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
 use super::address::Prefix;
@@ -30,6 +31,7 @@ pub(super) struct Answering {
     pub(super) client: Option<ClientCertificate>,
     pub(super) peer: Peer,
     pub(super) from: Prefix,
+    pub(super) whence: Whence,
     pub(super) intake: Arc<Intake>,
     pub(super) unread: Arc<Unread>,
     /// The most requests in progress, over all connections.
@@ -44,7 +46,10 @@ impl Answering {
         in_progress: InProgress,
         request: hyper::Request<Incoming>,
     ) -> Result<Response, Infallible> {
-        let ticket = self.intake.enter(self.from, &self.peer, self.most);
+        // Whoever asks whether the service is well takes nothing that others wait for.
+        let more = if is_about_health(&request) { HEALTH } else { 0 };
+        let most = self.most.saturating_add(more);
+        let ticket = self.intake.enter(self.from, &self.peer, most);
         let mut response = match ticket {
             Some(ticket) => {
                 let request = request.map(Body::new);
@@ -67,6 +72,7 @@ impl Answering {
             request.extensions_mut().insert(client.clone());
         }
         request.extensions_mut().insert(self.peer.clone());
+        request.extensions_mut().insert(self.whence);
         let (request, arrival) = arriving::watch(
             request,
             ticket.clone(),
@@ -94,8 +100,11 @@ impl Answering {
         self.metrics.shed(Shed::Requests);
         let detail = "too many requests are in progress: send the same request again later";
         let problem = axum::Json(Problem::new(Kind::Busy, detail));
-        let headers = [(CONTENT_TYPE, PROBLEM_JSON), (RETRY_AFTER, AFTER)];
-        (StatusCode::SERVICE_UNAVAILABLE, headers, problem).into_response()
+        let headers = [(CONTENT_TYPE, PROBLEM_JSON)];
+        let mut response = (StatusCode::SERVICE_UNAVAILABLE, headers, problem).into_response();
+        let after = HeaderValue::from(self.intake.next_turn());
+        response.headers_mut().insert(RETRY_AFTER, after);
+        response
     }
 }
 
@@ -112,5 +121,9 @@ fn protect(response: &mut Response) {
     }
 }
 
-/// Seconds: whoever had to go may come again soon, because those who wait for nothing are gone by then.
-const AFTER: &str = "10";
+fn is_about_health(request: &hyper::Request<Incoming>) -> bool {
+    request.body().is_end_stream() && matches!(request.uri().path(), "/healthz" | "/readyz")
+}
+
+/// Requests about the service's health beyond the most that may be in progress: overload is no reason to take it out of a balancer.
+const HEALTH: usize = 16;

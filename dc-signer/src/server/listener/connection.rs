@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use dc_admission::Whence;
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,7 +13,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -43,53 +44,65 @@ pub(super) struct Connection {
 impl Connection {
     /// Shakes hands and answers requests until either side has had enough.
     pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
-        let Place { from, open, turn } = place;
+        let Place {
+            from,
+            whence,
+            open,
+            turn,
+        } = place;
         let _open = self.metrics.connection();
         let open = Arc::new(open);
-        let tls = self.shake_hands(tcp, &turn, &open).await;
+        let ended = self.shake_hands(tcp, &turn, &open).await;
+        let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
+        self.metrics.handshake_ended(how);
         drop(turn);
-        if let Some(tls) = tls {
-            self.serve_http(tls, from, open.clone()).await;
+        if let Ok(tls) = ended {
+            self.serve_http(tls, (from, whence), open.clone()).await;
         }
         // Answers that are still being made have limits of their own.
         open.leave();
     }
 
+    /// Shakes hands when its turn has come, unless others need the room.
     async fn shake_hands(
         &self,
         tcp: TcpStream,
         turn: &Turn,
         open: &Open,
-    ) -> Option<TlsStream<TcpStream>> {
-        let _in_progress = self.metrics.handshake();
+    ) -> Result<TlsStream<TcpStream>, Handshake> {
         // Answers are single writes, and nobody should wait for an acknowledgement between them.
         let _ = tcp.set_nodelay(true);
         let limit = self.settings.listen.handshake_timeout;
-        let ended = timeout(limit, self.accept(tcp, turn, open)).await;
-        let ended = ended.unwrap_or(Err(Handshake::TimedOut));
-        let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
-        self.metrics.handshake_ended(how);
-        ended.ok()
+        tokio::select! {
+            heard = timeout(limit, tcp.readable()) => {
+                heard.map_err(|_| Handshake::TimedOut)?.map_err(failed)?;
+            }
+            () = turn.over() => return Err(evict(Some(&tcp))),
+            () = open.over() => return Err(evict(Some(&tcp))),
+        }
+        open.does(State::Speaking);
+        let came = Instant::now();
+        turn.spoke();
+        let begun = tokio::select! {
+            begun = turn.begun() => begun,
+            () = open.over() => false,
+        };
+        self.metrics.handshake_waited(came.elapsed());
+        if !begun {
+            return Err(evict(Some(&tcp)));
+        }
+        let _in_progress = self.metrics.handshake();
+        let accepting = self.accept(tcp, turn, open);
+        let ended = timeout(limit, accepting).await;
+        ended.unwrap_or(Err(Handshake::TimedOut))
     }
 
-    /// Shakes hands, unless others need the room.
     async fn accept(
         &self,
         tcp: TcpStream,
         turn: &Turn,
         open: &Open,
     ) -> Result<TlsStream<TcpStream>, Handshake> {
-        let failed = |error| {
-            tracing::debug!(%error, "a handshake failed");
-            Handshake::Failed
-        };
-        tokio::select! {
-            heard = tcp.readable() => heard.map_err(failed)?,
-            () = turn.over() => return Err(evict(Some(&tcp))),
-            () = open.over() => return Err(evict(Some(&tcp))),
-        }
-        turn.spoke();
-        open.does(State::Speaking);
         let mut accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
         tokio::select! {
             ended = &mut accepting => ended.map_err(failed),
@@ -98,7 +111,12 @@ impl Connection {
         }
     }
 
-    async fn serve_http(mut self, mut tls: TlsStream<TcpStream>, from: Prefix, open: Arc<Open>) {
+    async fn serve_http(
+        mut self,
+        mut tls: TlsStream<TcpStream>,
+        (from, whence): (Prefix, Whence),
+        open: Arc<Open>,
+    ) {
         let (_, session) = tls.get_mut();
         // Else whoever does not read makes us keep four times as much.
         session.set_buffer_limit(Some(SEND_BUFFER));
@@ -111,6 +129,7 @@ impl Connection {
             client: ClientCertificate::of(session),
             peer: open.peer(),
             from,
+            whence,
             intake: self.intake.clone(),
             unread: unread.clone(),
             most: self.settings.listen.most_requests(),
@@ -192,6 +211,11 @@ enum End {
     Enough,
     /// Others need its place.
     PlaceIsNeeded,
+}
+
+fn failed(error: std::io::Error) -> Handshake {
+    tracing::debug!(%error, "a handshake failed");
+    Handshake::Failed
 }
 
 /// A reset costs nothing here, and tells the client at once to come back later.

@@ -17,6 +17,7 @@ pub(super) struct Intake(Mutex<All>);
 struct All {
     next: u64,
     in_progress: HashSet<u64>,
+    turn: u64,
     /// Those whose bodies are awaited: of strangers, and of others.
     strangers: Crowd<Waiting>,
     known: Crowd<Waiting>,
@@ -61,6 +62,15 @@ impl Intake {
             over,
             home: self.clone(),
         })
+    }
+
+    /// After how many seconds the next one that is too many is to come again: soon, because those who wait for nothing are gone
+    /// by then, but not all at once.
+    pub(super) fn next_turn(&self) -> u64 {
+        let mut all = self.lock();
+        let turn = all.turn;
+        all.turn = (turn + 1) % TURNS;
+        SOON + turn
     }
 
     /// Nothing that can panic is done while it is locked.
@@ -118,6 +128,10 @@ impl Drop for Ticket {
         all.settle(self.prefix, self.number);
     }
 }
+
+/// Seconds.
+const SOON: u64 = 10;
+const TURNS: u64 = 60;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! TLS connections in, HTTP requests out: the accept loop, and what bounds the cost of strangers.
 //!
-//! A connection passes three gates: the number of connections, of one address and in all, the number of handshakes in
-//! progress, and time limits on the handshake, on each request's head, and on silence. A request passes one more: how many
+//! A connection passes three gates: the number of connections, of one address and in all, its turn to shake hands, and time
+//! limits on the handshake, on each request's head, and on silence. A request passes one more: how many
 //! are in progress over all connections. Where there are too many somebody makes room: the oldest that has nothing to show
 //! for itself, of the address that has most of them. Behind the gates each request carries the [`ClientCertificate`] of
 //! its connection, if there is one, and the [`Peer`] that whoever recognises it tells so.
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use dc_admission::Whence;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -82,7 +83,7 @@ impl Listener {
             tcp,
             settings,
             connections: Arc::default(),
-            handshakes: Arc::default(),
+            handshakes: Handshakes::new(metrics.clone()),
             intake: Arc::default(),
             metrics,
         })
@@ -134,7 +135,7 @@ impl Listener {
 
     /// The next connection, once there is room for one; none if there was one that could not be taken.
     async fn accept(&self) -> Option<(TcpStream, Place)> {
-        let (tcp, from) = match self.tcp.accept().await {
+        let (tcp, address) = match self.tcp.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
@@ -142,7 +143,7 @@ impl Listener {
                 return None;
             }
         };
-        let from = Prefix::from(from);
+        let from = Prefix::from(address);
         let open = match self.connections.enter(from, || self.most()).await {
             Entered::In(open, evicted) => {
                 self.shed(Shed::Connections, evicted);
@@ -156,11 +157,18 @@ impl Listener {
             }
         };
         let settings = self.settings.load();
-        // Else handshakes alone could take all places, and none of them has to go for a connection.
-        let most = settings.listen.most_handshakes();
-        let (turn, evicted) = self.handshakes.enter(from, most);
-        self.shed(Shed::Handshakes, evicted);
-        Some((tcp, Place { from, open, turn }))
+        let limits = settings.listen.handshakes();
+        let whence = address.ip().into();
+        let turn = self.handshakes.enter(from, whence, limits);
+        Some((
+            tcp,
+            Place {
+                from,
+                whence,
+                open,
+                turn,
+            },
+        ))
     }
 
     fn most(&self) -> Most {
@@ -210,6 +218,7 @@ impl Limits {
 #[derive(Debug)]
 struct Place {
     from: Prefix,
+    whence: Whence,
     open: Open,
     turn: Turn,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use dc_admission::AdmissionLimits;
 use rustls::crypto::CryptoProvider;
 
 use super::Error;
@@ -20,6 +21,7 @@ pub(super) struct Settings {
     pub(super) authority: Arc<authority::Settings>,
     pub(super) limits: Arc<RateLimits>,
     pub(super) listener: Arc<listener::Settings>,
+    pub(super) overload: Arc<AdmissionLimits>,
     pub(super) renewal: Arc<renewal::Settings>,
     pub(super) retention: Retention,
     /// All of it, for what is made when it is needed.
@@ -55,6 +57,7 @@ impl Settings {
                 tls: tls_config(&certificate, listen, provider.clone())?,
                 listen: listen.clone(),
             }),
+            overload: config.overload.limits(listen).into(),
             renewal: renewal::Settings::new(config).into(),
             retention: config.retention,
             config: Arc::new(config.clone()),

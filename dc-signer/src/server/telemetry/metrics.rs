@@ -16,6 +16,7 @@ mod buckets;
 mod checkpoints;
 mod fleet;
 mod labels;
+mod overload;
 mod people;
 mod renewals;
 mod zones;
@@ -27,6 +28,8 @@ use labels::{
     Against, Certificate, InState, Issued, IssuedAsClient, OfPath, OfRoute, Operation, Outcome,
     Problem, Reason, Request, Within,
 };
+use overload::OverloadMetrics;
+pub use overload::Shed;
 pub use people::People;
 use people::PeopleGauges;
 use renewals::RenewalGauges;
@@ -48,6 +51,7 @@ pub struct Metrics {
     connections: Gauge,
     handshakes: Gauge,
     handshakes_ended: Family<Outcome, Counter>,
+    overload: OverloadMetrics,
     store_seconds: Histograms<Operation>,
     sign_seconds: Histogram,
     clock_skew: Family<Against, Gauge<f64, AtomicU64>>,
@@ -65,21 +69,6 @@ pub struct Metrics {
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-
-/// A reason to turn something away to protect the service.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Shed {
-    /// Too many connections were open, and one of them had to go.
-    Connections,
-    /// Too many handshakes were in progress, and one of them had to go.
-    Handshakes,
-    /// Too many requests were in progress, and one of them had to go.
-    Requests,
-    /// A device came too often.
-    DeviceRate,
-    /// An operator came too often.
-    OperatorRate,
-}
 
 /// The end of a handshake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -128,6 +117,7 @@ impl Metrics {
             connections: Gauge::default(),
             handshakes: Gauge::default(),
             handshakes_ended: Family::default(),
+            overload: OverloadMetrics::default(),
             store_seconds: Family::new_with_constructor(fast),
             sign_seconds: very_fast(),
             clock_skew: Family::default(),
@@ -145,6 +135,7 @@ impl Metrics {
         };
         new.register_requests();
         new.register_state();
+        new.overload.register(&mut new.registry);
         new.zones.register(&mut new.registry);
         new.people.register(&mut new.registry);
         new.renewals.register(&mut new.registry);
@@ -257,13 +248,7 @@ impl Metrics {
 
     /// Something was turned away.
     pub fn shed(&self, reason: Shed) {
-        let reason = match reason {
-            Shed::Connections => "connections",
-            Shed::Handshakes => "handshakes",
-            Shed::Requests => "requests",
-            Shed::DeviceRate => "device_rate",
-            Shed::OperatorRate => "operator_rate",
-        };
+        let reason = reason.name();
         self.shed.get_or_create(&Reason { reason }).inc();
     }
 
@@ -398,6 +383,9 @@ mod tests {
         metrics.answered("/v1/renew", "POST", 200, took);
         metrics.problem("bad-csr");
         metrics.shed(Shed::DeviceRate);
+        metrics.set_waiting("renewals", 2);
+        metrics.waited("renewals", took);
+        metrics.set_admission(2000.0, [3, 1]);
         metrics.handshake_ended(Handshake::TimedOut);
         metrics.stored("issue", took);
         metrics.signed(took);

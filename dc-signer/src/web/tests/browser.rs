@@ -253,6 +253,8 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
         key,
         tls12: false,
         max_handshakes: 100,
+        max_waiting_handshakes: 100,
+        handshake_wait: time,
         max_connections: 100,
         max_connections_per_address: 100,
         max_requests: 100,

@@ -1,0 +1,156 @@
+//! More than can be answered: who waits, who is told when to come again, and who gets in all the same.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::client::{Answer, Client};
+use crate::rig::{Rig, now};
+use crate::router::{Router, csr};
+
+const ONE_A_SECOND: &str = "[overload]\nrate = 1\nwaiting = 1\nwait = \"5s\"";
+
+fn retry_after(answer: &Answer) -> u64 {
+    let after = answer.head.split("retry-after: ").nth(1);
+    after
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn devices_beyond_the_rate_are_each_given_a_time_of_their_own_and_operators_get_in() {
+    let rig = Rig::start_with(ONE_A_SECOND);
+    let routers: Vec<Router> = (0..8)
+        .map(|number| Router::enrolled(&rig, &format!("{number}")).0)
+        .collect();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let renewing = routers
+            .iter()
+            .map(|router| scope.spawn(|| router.renew(&csr(), "once")));
+        let renewing: Vec<_> = renewing.collect();
+        rig.admin().get("/v1/admin/devices").ok();
+        assert_eq!(rig.client().get("/readyz").status, 200);
+        let answers = renewing.into_iter().map(|thread| thread.join().unwrap());
+        answers.collect()
+    });
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((1..=5).contains(&served), "{answers:?}");
+    let refused: Vec<&Answer> = answers
+        .iter()
+        .filter(|answer| answer.status != 200)
+        .collect();
+    let mut times = BTreeSet::new();
+    for answer in &refused {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        let problem = answer.json();
+        assert_eq!(problem["type"], "urn:dc-signer:problem:busy");
+        let (from, after) = (
+            problem["available_from"].as_u64().unwrap(),
+            retry_after(answer),
+        );
+        assert!((60..600).contains(&after), "{answer:?}");
+        assert!(from.abs_diff(now().as_secs() + after) < 10, "{answer:?}");
+        times.insert(from);
+    }
+    assert_eq!(times.len(), refused.len(), "{refused:?}");
+    let metrics = rig.admin().get("/metrics").body;
+    let shed = format!("dc_shed_total{{reason=\"renewal\"}} {}", refused.len());
+    assert!(metrics.contains(&shed), "{metrics}");
+    assert!(metrics.contains("dc_admission_reservations{asks=\"renewals\"} "));
+    // The same is told again to whoever comes too early.
+    let again = routers
+        .iter()
+        .zip(&answers)
+        .find(|(_, answer)| answer.status == 503);
+    let (router, before) = again.unwrap();
+    let others: Vec<Answer> = std::thread::scope(|scope| {
+        let threads: Vec<_> = [router, &routers[0], &routers[1], &routers[2]]
+            .map(|router| scope.spawn(|| router.renew(&csr(), "again")))
+            .into_iter()
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    if others[0].status == 503 {
+        let from = |answer: &Answer| answer.json()["available_from"].as_u64().unwrap();
+        assert!(from(&others[0]).abs_diff(from(before)) <= 2, "{others:?}");
+    }
+}
+
+#[test]
+fn a_stranger_is_refused_without_a_turn() {
+    let rig = Rig::start_with(ONE_A_SECOND);
+    for number in 0..3 {
+        let stranger = Router::new(&rig);
+        let answer = stranger.renew(&csr(), &number.to_string());
+        answer.refused(403, "unknown-device");
+    }
+}
+
+/// Shakes hands as over a line with a round trip of 200 ms.
+fn slow_handshake(client: &Client) -> std::io::Result<()> {
+    let tcp = client.tcp()?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(client.config.clone(), name).unwrap();
+    let mut tls = StreamOwned::new(connection, tcp);
+    tls.conn.write_tls(&mut tls.sock)?;
+    std::thread::sleep(Duration::from_millis(200));
+    while tls.conn.is_handshaking() {
+        tls.conn.complete_io(&mut tls.sock)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn handshakes_beyond_the_limit_wait_for_their_turn_instead_of_ending_each_other() {
+    let rig = Rig::start_with("max_handshakes = 4");
+    let results: Vec<std::io::Result<()>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..=60)
+            .map(|host| {
+                let client = rig.client().from(host);
+                scope.spawn(move || slow_handshake(&client))
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let failed: Vec<_> = results.iter().filter(|result| result.is_err()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let metrics = rig.client().get("/metrics").body;
+    assert!(metrics.contains("dc_admission_wait_seconds_count{asks=\"handshakes\"}"));
+}
+
+#[test]
+fn the_configuration_has_limits_that_are_named() {
+    let rig = Rig::start();
+    let config = std::fs::read_to_string(rig.data().join("dc-signer.toml")).unwrap();
+    let bad = rig.data().join("bad.toml");
+    std::fs::write(
+        &bad,
+        format!("{config}\n[overload]\nrate = 0\nwait = \"1h\"\n"),
+    )
+    .unwrap();
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        .args(["check", "--config"])
+        .arg(&bad)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    for words in [
+        "overload.rate is 0: use 1 to 100000",
+        "overload.wait is 1h: use 100ms to 20s",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+}
