@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use dc_core::UniqueName;
 
-use crate::export::ExportError;
+use crate::ExportError;
 use crate::registry::{self, ActorFault, Mismatch, State};
 use crate::shape::ShapeFault;
 

@@ -26,6 +26,7 @@ mod types;
 
 pub use act::Act;
 pub use error::Error;
+use export::{ExportError, ExportFiles};
 pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};

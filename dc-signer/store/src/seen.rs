@@ -178,7 +178,7 @@ impl Seen {
         FileId::of(&self.folder) != self.lock().file
     }
 
-    /// What another process has written, if the file is another one than this process knows.
+    /// The end that another process has written, if the file is another one than this process knows.
     pub(super) fn others(&self) -> Result<Option<Others>, Error> {
         let file = FileId::of(&self.folder);
         if file == self.lock().file {
@@ -188,7 +188,7 @@ impl Seen {
         Ok(Some(Others { head, file }))
     }
 
-    /// What another process has written is in the log too.
+    /// The log has the end that another process has written too.
     pub(super) fn agree(&self, others: Others) {
         let mut state = self.lock();
         (state.written, state.file) = (others.head, others.file);
@@ -198,7 +198,8 @@ impl Seen {
         }
     }
 
-    /// What another process has seen is not in the log, which ends here: it is what counts from now on, and stays in the file.
+    /// The log does not have the end that another process has seen, and ends here. That one counts from now on, and stays in the
+    /// file.
     pub(super) fn disagree(&self, others: Others, found: u64) {
         let mut state = self.lock();
         (state.newest, state.written, state.file) = (others.head, others.head, others.file);

@@ -9,10 +9,12 @@ use crate::authority::json::NewDevice;
 use crate::authority::policy::PolicyError;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
-use dc_store::registry::{self, Change, CodeError, State};
+use dc_store::Keep;
+use dc_store::registry::{self, ActivationCode, Change, CodeError, CodeKey, PendingCode, State};
 
 on_both! {
     a_code_enrols_a_device_and_its_key_renews,
+    a_code_of_before_is_good_until_it_ends_and_of_no_other_device,
     a_code_that_was_used_enrols_no_other_key,
     a_wrong_code_is_counted_and_the_right_one_ends_with_it,
     a_registered_key_needs_no_code,
@@ -46,6 +48,44 @@ async fn a_code_enrols_a_device_and_its_key_renews(database: &Database) {
     let life = answer.expires - answer.issued;
     assert_eq!(answer.renew_from, answer.issued + life * 40 / 100);
     assert_eq!(answer.renew_until, answer.issued + life * 55 / 100);
+}
+
+async fn a_code_of_before_is_good_until_it_ends_and_of_no_other_device(database: &Database) {
+    let bench = Bench::new(database).await;
+    let kept = std::fs::read(bench.config.data.join("secrets/codes.key")).unwrap();
+    let key = CodeKey::new(&kept.try_into().unwrap());
+    let (mut devices, mut codes) = (Vec::new(), Vec::new());
+    for external_id in ["customer-1", "customer-2"] {
+        bench.add_with_code(external_id).await;
+        devices.push(bench.find(external_id).await.id);
+        codes.push(ActivationCode::random().unwrap());
+    }
+    let pending = |mac, number: usize| PendingCode {
+        id: codes[number].id(),
+        device: devices[number],
+        mac,
+        expires: bench.after(1000),
+        tries: 0,
+        used_by: None,
+    };
+    // As earlier versions kept it; and one that was made for the first device.
+    let kept = [
+        pending(key.mac_without_device(&codes[0]), 0),
+        pending(key.mac(&codes[1], devices[0]), 1),
+    ];
+    let by = bench.by(bench.now);
+    bench.store.put_codes(&kept, Keep::New, &by).await.unwrap();
+    let cpe = Cpe::new();
+    let code = codes[0].expose();
+    let enrolled = cpe.enrol_with(&bench.authority, &code, bench.now).await;
+    assert_eq!(enrolled.unwrap().device, devices[0].to_string());
+    let thief = Cpe::new();
+    let code = codes[1].expose();
+    let refused = thief.enrol_with(&bench.authority, &code, bench.now).await;
+    assert!(
+        matches!(refused, Err(Error::Code(CodeError::Wrong { .. }))),
+        "{refused:?}"
+    );
 }
 
 async fn a_code_that_was_used_enrols_no_other_key(database: &Database) {

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::connection::Session;
-use crate::export::ExportFiles;
 use crate::registry::{Archive, Head, Mismatch, Record};
-use crate::{AuditTree, Error};
+use crate::{AuditTree, Error, ExportFiles};
 
 use super::archives::{self, KeptHash, KeptWalk};
 use super::derived::Derived;
@@ -14,7 +13,7 @@ use super::findings::Found;
 use super::rows;
 use super::witnessed::{Progress, Walked, Witnessed};
 
-/// What all parts of a walk through the log write to.
+/// A walk through the log, to which all parts of it write.
 pub(super) struct Walk<'a> {
     pub(super) derived: Derived,
     pub(super) witnessed: Witnessed,

@@ -16,7 +16,7 @@ use super::rows;
 use super::witnessed::{Progress, Walked, Witnessed};
 use super::work::{HEAD, head};
 
-/// What a database and its log are compared with, which is not in the database.
+/// Evidence that is not in the database, which it and its log are compared with.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
     /// Checkpoints of the log, in any order.

@@ -1,4 +1,5 @@
-//! What the audit log forbids: acts and credentials that a device must not have got in the state in which the log has it then.
+//! The life of a device by the audit log, and what that forbids: acts and credentials that it must not have got in the state in which
+//! the log has it then.
 //!
 //! Whoever changes a device's row, lets it get a credential, and puts the row back, leaves no row that is wrong, but a record that
 //! cannot be.
@@ -34,7 +35,7 @@ enum Now {
     Left,
 }
 
-/// What a newer log that was applied to a restored backup makes uncertain.
+/// The end of what is uncertain, because a newer log was applied to a restored backup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certain {
     /// The last record that says so; 0 if there is none.
@@ -79,7 +80,7 @@ impl Life {
         }
     }
 
-    /// What came with a newer log was not done here one by one, so what followed may stand on something else.
+    /// Records of a newer log were not done here one by one, so those that follow may stand on something else.
     fn forbidden(&self, record: &Record, certain: Certain) -> Option<Mismatch> {
         let is_kept_out = matches!(self.now, Now::In(State::Suspended | State::Retired));
         let is_known = self.since > certain.replayed || record.seq <= certain.replayed;

@@ -121,22 +121,14 @@ impl Mismatch {
                 .column(table, row, column)
                 .at(*seq)
                 .values(expected, found),
-            Self::CodeOfNobody { name, seq } => {
-                Place::new("code-of-nobody").row("devices", name).at(*seq)
-            }
+            Self::CodeOfNobody { .. }
+            | Self::Forbidden { .. }
+            | Self::IssueMissing { .. }
+            | Self::IssueTooLong { .. }
+            | Self::IssuesWithoutRecord { .. } => self.place_of_act(),
             Self::EnrolmentKey { name, seq } => Place::new("enrolment-key")
                 .column("devices", name, "enrolment_key")
                 .at(*seq),
-            Self::Forbidden {
-                name,
-                seq,
-                action,
-                state,
-                since,
-            } => Place::new("forbidden")
-                .row("devices", name)
-                .at(*seq)
-                .values(format!("{state} since record {since}"), action),
             Self::GivenTwice {
                 name,
                 first,
@@ -146,25 +138,6 @@ impl Mismatch {
                 .at(*second)
                 .values(format!("given by record {first} alone"), "given again"),
             Self::Identity { name, seq } => Place::new("identity").row("devices", name).at(*seq),
-            Self::IssueMissing { name, seq } => {
-                Place::new("issue-missing").row("issues", name).at(*seq)
-            }
-            Self::IssueTooLong {
-                name,
-                seq,
-                expires,
-                latest,
-            } => Place::new("issue-too-long")
-                .column("issues", name, "expires")
-                .at(*seq)
-                .values(format!("not after {latest}"), expires),
-            Self::IssuesWithoutRecord {
-                since,
-                rows,
-                records,
-            } => Place::new("issues-without-record")
-                .row("issues", &format!("week from {since}"))
-                .values(records, rows),
             Self::NoRecord { what, name } => {
                 Place::new("no-record").row(what.trim_start_matches("the "), name)
             }
@@ -184,6 +157,45 @@ impl Mismatch {
             Self::SecretChanged { name, seq } => Place::new("secret-changed")
                 .row("shared_secrets", name)
                 .at(*seq),
+        }
+    }
+    /// Of those about something that was done or issued.
+    fn place_of_act(&self) -> Place {
+        match self {
+            Self::CodeOfNobody { name, seq } => {
+                Place::new("code-of-nobody").row("devices", name).at(*seq)
+            }
+            Self::Forbidden {
+                name,
+                seq,
+                action,
+                state,
+                since,
+            } => Place::new("forbidden")
+                .row("devices", name)
+                .at(*seq)
+                .values(format!("{state} since record {since}"), action),
+            Self::IssueMissing { name, seq } => {
+                Place::new("issue-missing").row("issues", name).at(*seq)
+            }
+            Self::IssueTooLong {
+                name,
+                seq,
+                expires,
+                latest,
+            } => Place::new("issue-too-long")
+                .column("issues", name, "expires")
+                .at(*seq)
+                .values(format!("not after {latest}"), expires),
+            Self::IssuesWithoutRecord {
+                since,
+                rows,
+                records,
+            } => Place::new("issues-without-record")
+                .row("issues", &format!("week from {since}"))
+                .values(records, rows),
+            // All others are about rows.
+            _ => Place::default(),
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::cmd::service::error::Error;
 #[derive(Debug, clap::Args)]
 pub(super) struct Archived {
     /// All files that 'audit archive' has written, in their order: with them the log is walked from its first record
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "config")]
     archives: Vec<PathBuf>,
     /// Go without the files of archives: then nothing is proved of the records within
-    #[arg(long, conflicts_with = "archives")]
+    #[arg(long, conflicts_with = "archives", requires = "config")]
     without_archives: bool,
 }
 
