@@ -104,17 +104,17 @@ pub(crate) fn operators_of(actor: &str) -> Option<(&str, Option<&str>)> {
 }
 
 impl Entry {
-    /// The least role that its act takes; none if it is about what somebody has only looked at, which is recorded later.
+    /// The least role that its act takes; none if it is about what somebody has only looked at, which is recorded later, or says that
+    /// an act of two is done, by which one of them may just have been kept out.
     pub(crate) fn needed(&self) -> Option<Role> {
         let is_own = |name: &String| operators_of(&self.actor) == Some((name.as_str(), None));
         match self.action {
-            Action::Read | Action::Export | Action::ExportEnd => None,
+            Action::Read | Action::Export | Action::ExportEnd | Action::FinishApproval => None,
             Action::RenewOperator if self.name.as_ref().is_some_and(is_own) => Some(Role::Viewer),
             Action::Add
             | Action::Approve
             | Action::AskApproval
             | Action::ClearClone
-            | Action::FinishApproval
             | Action::NewCode
             | Action::NewName
             | Action::RefuseApproval
