@@ -124,6 +124,7 @@ impl FetchError {
         match self {
             Self::Client(error) => match error.failure() {
                 Failure::Transient { retry_after } => retry_after,
+                Failure::Reserved { after } => Some(after),
                 Failure::Permanent => None,
             },
             Self::Local(_) | Self::List(_) => None,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dc_pki::{clock, files};
+use dc_signer::authority::Authority;
 use dc_signer::authority::claim::Caller;
 use dc_signer::authority::clock_agrees;
 use dc_signer::authority::database;
