@@ -86,7 +86,7 @@ fn named_in(text: &str) -> BTreeSet<String> {
 #[test]
 fn a_running_service_exports_every_metric_that_rules_and_dashboard_name() {
     let rig = Rig::start_with(
-        "max_handshakes = 1\nmax_waiting_handshakes = 1\n[[order_command]]\ncommand = ['/bin/false']\n[checkpoints]\nname = 'log'\nkey = 'audit.pem'\n[[checkpoint_places]]\nfile = 'outside'",
+        "max_waiting_handshakes = 1\n[[order_command]]\ncommand = ['/bin/false']\n[checkpoints]\nname = 'log'\nkey = 'audit.pem'\n[[checkpoint_places]]\nfile = 'outside'",
     );
     let (router, _) = Router::enrolled(&rig, "one");
     router.renew("no request", "k").refused(422, "bad-csr");

@@ -134,7 +134,7 @@ fn handshakes_beyond_the_limit_wait_for_their_turn_instead_of_ending_each_other(
 #[test]
 fn the_configuration_has_limits_that_are_named() {
     let rig = Rig::start();
-    let config = std::fs::read_to_string(rig.data().join("dc-signer.toml")).unwrap();
+    let config = std::fs::read_to_string(rig.data().join("config.toml")).unwrap();
     let bad = rig.data().join("bad.toml");
     std::fs::write(
         &bad,

@@ -114,7 +114,7 @@ impl Connection {
     async fn serve_http(
         mut self,
         mut tls: TlsStream<TcpStream>,
-        (from, whence): (Prefix, Whence),
+        place: (Prefix, Whence),
         open: Arc<Open>,
     ) {
         let (_, session) = tls.get_mut();
@@ -124,17 +124,8 @@ impl Connection {
         let idle_timeout = self.settings.listen.idle_timeout;
         let requests = Requests::of(open.clone());
         let unread = Arc::new(Unread::new(idle_timeout));
-        let answering = Arc::new(Answering {
-            router: self.router.clone(),
-            client: ClientCertificate::of(session),
-            peer: open.peer(),
-            from,
-            whence,
-            intake: self.intake.clone(),
-            unread: unread.clone(),
-            most: self.settings.listen.most_requests(),
-            metrics: self.metrics.clone(),
-        });
+        let client = ClientCertificate::of(session);
+        let answering = self.answering(client, place, &open, unread.clone());
         let idle = Idle::new(tls, idle_timeout, requests.clone());
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let phase = match request.body().is_end_stream() {
@@ -176,6 +167,26 @@ impl Connection {
             }
             yield_now().await;
         }
+    }
+
+    fn answering(
+        &self,
+        client: Option<ClientCertificate>,
+        (from, whence): (Prefix, Whence),
+        open: &Open,
+        unread: Arc<Unread>,
+    ) -> Arc<Answering> {
+        Arc::new(Answering {
+            router: self.router.clone(),
+            client,
+            peer: open.peer(),
+            from,
+            whence,
+            intake: self.intake.clone(),
+            unread,
+            most: self.settings.listen.most_requests(),
+            metrics: self.metrics.clone(),
+        })
     }
 }
 
