@@ -48,7 +48,7 @@ impl Admission {
             next: 0,
             people: HashMap::new(),
             ends: BTreeSet::new(),
-            pace: Pace::new(limits.rate, now),
+            pace: Pace::new(limits.rate, limits.wait, now),
             credit: 0.0,
             at: now,
             rate: limits.rate,
@@ -98,7 +98,7 @@ impl Admission {
     pub fn serve_at_once(&mut self, now: Duration, limits: &AdmissionLimits) -> Option<Id> {
         self.pass(now, limits);
         let nobody_waits = self.renewals.waiting() + self.enrolments.waiting() == 0;
-        let has_room = self.serving < limits.at_once && self.pace.is_at_ease(limits.rate);
+        let has_room = self.serving < limits.at_once && self.pace.is_at_ease();
         (nobody_waits && has_room).then(|| {
             let id = self.id();
             self.serve(id);
@@ -209,13 +209,13 @@ impl Admission {
         self.at = self.at.max(now);
         let most = (limits.rate * ENROLMENTS).max(1.0);
         self.credit = (self.credit + passed * limits.rate * ENROLMENTS).min(most);
-        self.pace.pass(limits.rate, now);
+        self.pace.pass(limits.rate, limits.wait, now);
     }
 
     /// Reservations at another rate are kept, but not counted any more.
     fn change_rate(&mut self, limits: &AdmissionLimits, now: Duration) {
         self.rate = limits.rate;
-        self.pace = Pace::new(limits.rate, now);
+        self.pace = Pace::new(limits.rate, limits.wait, now);
         self.renewals.change_rate(limits.rate * RENEWALS);
         self.enrolments.change_rate(limits.rate * ENROLMENTS);
     }

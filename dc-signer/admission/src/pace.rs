@@ -6,6 +6,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Pace {
     tokens: f64,
+    /// The most of them that there can be.
+    most: f64,
     at: Duration,
     /// Those that are done a second, as far as known: the configured rate, unless that is more than can be done.
     measured: f64,
@@ -25,9 +27,10 @@ struct Window {
 
 impl Pace {
     /// A full bucket, and nothing measured yet.
-    pub(crate) fn new(rate: f64, now: Duration) -> Self {
+    pub(crate) fn new(rate: f64, wait: Duration, now: Duration) -> Self {
         Self {
-            tokens: most(rate),
+            tokens: most(rate, wait),
+            most: most(rate, wait),
             at: now,
             measured: rate,
             window: Window {
@@ -39,10 +42,11 @@ impl Pace {
         }
     }
 
-    /// Time has passed.
-    pub(crate) fn pass(&mut self, rate: f64, now: Duration) {
+    /// Time has passed; somebody waits so long at most.
+    pub(crate) fn pass(&mut self, rate: f64, wait: Duration, now: Duration) {
         let passed = now.saturating_sub(self.at);
-        self.tokens = (self.tokens + passed.as_secs_f64() * rate).min(most(rate));
+        self.most = most(rate, wait);
+        self.tokens = (self.tokens + passed.as_secs_f64() * rate).min(self.most);
         if self.window.is_blocked {
             self.window.blocked += passed;
         }
@@ -85,8 +89,8 @@ impl Pace {
     }
 
     /// At least half of the tokens that there can be are there.
-    pub(crate) fn is_at_ease(&self, rate: f64) -> bool {
-        self.tokens >= (most(rate) / 2.0).max(1.0)
+    pub(crate) fn is_at_ease(&self) -> bool {
+        self.tokens >= (self.most / 2.0).max(1.0)
     }
 
     /// Takes a token.
@@ -108,9 +112,10 @@ impl Pace {
     }
 }
 
-/// A quarter of a second's worth, so that those who come together are not kept waiting for nothing.
-fn most(rate: f64) -> f64 {
-    (rate / 4.0).max(1.0)
+/// The tokens of an eighth of the longest wait, so that those who come together are not kept waiting for nothing, and what a timer is
+/// late is not lost.
+fn most(rate: f64, wait: Duration) -> f64 {
+    (rate * wait.as_secs_f64() / 8.0).max(1.0)
 }
 
 const WINDOW: Duration = Duration::from_secs(5);

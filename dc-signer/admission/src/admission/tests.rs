@@ -103,7 +103,7 @@ fn renewals_go_by_what_is_left_then_enrolments_and_what_has_ended_waits_for_what
     for _ in 0..5 {
         admission.0.credit = 0.0;
         admission.leave(last, 1);
-        admission.0.pace = Pace::new(4.0, at(1));
+        admission.0.pace = Pace::new(4.0, LIMITS.wait, at(1));
         admission.look(1);
         let served = admission.served();
         last = served[0];
