@@ -43,7 +43,8 @@ pub(super) async fn enroll(
 
 /// Renew: get new credentials for the same name.
 ///
-/// The same request with the same idempotency key gets the same answer for an hour.
+/// The same request with the same idempotency key gets the same answer for an hour. When more come than can be served it is refused with
+/// `busy`, and Retry-After and `available_from` say when a place is kept for this device: come at that time, neither before nor long after.
 #[utoipa::path(post, path = "/v1/renew", tag = "devices", security(("device" = [])),
     request_body = ref("#/components/schemas/RenewRequest"),
     responses(

@@ -146,10 +146,10 @@ impl Fleet {
         }
     }
 
-    /// What became of them, with so many a second that could be served.
-    pub(crate) fn end(mut self, rate: f64) -> Outcome {
+    /// What became of them by then, with so many a second that could be served.
+    pub(crate) fn end(mut self, rate: f64, end: u64) -> Outcome {
         for device in 0..self.len() {
-            self.left(device, END);
+            self.left(device, end);
         }
         self.outcome.peak = count(self.most) / (600.0 * rate);
         self.outcome

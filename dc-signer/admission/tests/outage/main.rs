@@ -1,62 +1,13 @@
 //! A fleet on virtual time, after an outage: the schedule of `dc-agent` and the admission of this package, as they are.
 
 mod fleet;
+mod outcome;
 mod random;
 mod service;
 
 use fleet::Fleet;
+use outcome::{CYCLE, HOUR, LIFE, OUTAGE, Outcome, count};
 use service::Service;
-
-const HOUR: u64 = 3600;
-const LIFE: u64 = 164 * HOUR;
-/// The mean time between two renewals of a device: 47.5 % of a credential's life.
-const CYCLE: f64 = 0.475 * 164.0 * 3600.0;
-const OUTAGE: u64 = 72 * HOUR;
-
-/// The outcome of a run.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Devices whose credential ended before they got another.
-    pub(crate) lost: usize,
-    pub(crate) issued: usize,
-    pub(crate) requests: usize,
-    /// Connections that were reset instead of a handshake.
-    pub(crate) reset: usize,
-    /// The same numbers until the backlog is served: issued, and requests.
-    pub(crate) backlog: (usize, usize),
-    /// When that was, in hours.
-    pub(crate) over: u64,
-    /// The most connections in ten minutes, as a multiple of those that could be served.
-    pub(crate) peak: f64,
-}
-
-impl Outcome {
-    /// Requests for each issuance, over the whole run.
-    fn each(&self) -> f64 {
-        count(self.requests + self.reset) / count(self.issued)
-    }
-
-    fn line(&self, name: &str, devices: usize, capacity: f64) -> String {
-        let Self {
-            lost,
-            backlog: (issued, requests),
-            over,
-            reset,
-            peak,
-            ..
-        } = self;
-        let part = 100.0 * count(*lost) / count(devices);
-        let first = count(*requests) / count(*issued);
-        let each = self.each();
-        format!(
-            "{name} {capacity:>4.1} × steady, peak {peak:>4.1} × capacity: lost {lost:>5} of {devices} ({part:.1} %), {each:.2} requests an issuance, {first:.2} until the backlog is served after {over} h, {reset} resets"
-        )
-    }
-}
-
-fn count(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap())
-}
 
 /// The way to admit.
 #[derive(Clone, Copy, Debug)]

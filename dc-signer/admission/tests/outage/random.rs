@@ -27,5 +27,5 @@ pub(crate) fn run(mut fleet: Fleet, rate: f64, retry_after: Option<u64>) -> Outc
         let next = fleet.told(device, told, now);
         due.push(Reverse((next, device)));
     }
-    fleet.end(rate)
+    fleet.end(rate, END)
 }

@@ -76,7 +76,7 @@ impl Service {
             self.happens(event, now, &mut fleet);
             self.look_again(now);
         }
-        fleet.end(self.rate)
+        fleet.end(self.rate, END)
     }
 
     fn at(&mut self, at: Duration, event: Event) {
