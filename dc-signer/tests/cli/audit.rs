@@ -407,7 +407,7 @@ fn a_clock_that_was_wrong_is_said_and_is_no_mismatch() {
     runtime.block_on(async {
         let store = dc_store::open(&location, "signer").await.unwrap();
         let hours_ago = Duration::from_secs(now().as_secs() - 7200);
-        let act = Act::new("operator:late", UnixTime::since_unix_epoch(hours_ago));
+        let act = Act::new("tester", UnixTime::since_unix_epoch(hours_ago));
         let new = NewZone {
             zone: ZoneName::parse("late.example.com").unwrap(),
             forms: Forms::Named,

@@ -159,11 +159,20 @@ impl Work {
     /// Reads the end of the log as it is after all of this: nothing leaves without its record, whatever the database has made of
     /// what it was told.
     async fn read_back(&mut self, records: &[Record]) -> Result<(), Error> {
-        let end = head(self.session.fetch_one(HEAD, Vec::new()).await?)?;
-        let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
-        let there = self.session.fetch_one(sql, vec![end.seq.into()]).await?;
-        let there = there.as_ref().map(rows::record).transpose()?;
-        let is_it = end == self.head && there.as_ref() == records.last();
+        // In one question: others wait for this transaction to end.
+        let sql = format!(
+            "SELECT {}, (SELECT seq FROM audit_head WHERE one = 1) AS end_seq, \
+             (SELECT hash FROM audit_head WHERE one = 1) AS end_hash FROM audit WHERE seq = $1",
+            rows::RECORD
+        );
+        let values = vec![self.head.seq.into()];
+        let is_it = match self.session.fetch_one(&sql, values).await? {
+            Some(row) => {
+                let (seq, hash) = (row.number("end_seq")?, row.hash("end_hash")?);
+                Head { seq, hash } == self.head && records.last() == Some(&rows::record(&row)?)
+            }
+            None => false,
+        };
         match is_it {
             true => Ok(()),
             false => Err(Error::NotWritten {
