@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dc_pki::files;
 use nix::unistd::{self, Gid, Group, Uid, User};
@@ -197,14 +197,19 @@ pub fn invoker_uid() -> u32 {
 
 /// Until the result is dropped this process is whoever runs it again.
 ///
-/// Nothing of the data folder may be opened meanwhile. Fails with [`Error::CannotActFor`].
+/// Nothing of the data folder may be opened meanwhile. If there are several, it is until the last one is dropped. Fails with
+/// [`Error::CannotActFor`].
 pub fn as_invoker() -> Result<Invoker, Error> {
     let Some(acting) = ACTING.get() else {
         return Ok(Invoker { acting: None });
     };
-    acting
-        .step_back()
-        .map_err(|error| cannot_act_for(&acting.invoker, error))?;
+    let mut invokers = acting.invokers();
+    if *invokers == 0 {
+        acting
+            .step_back()
+            .map_err(|error| cannot_act_for(&acting.invoker, error))?;
+    }
+    *invokers = invokers.saturating_add(1);
     Ok(Invoker {
         acting: Some(acting),
     })
@@ -219,7 +224,12 @@ pub struct Invoker {
 
 impl Drop for Invoker {
     fn drop(&mut self) {
-        if let Some(acting) = self.acting
+        let Some(acting) = self.acting else {
+            return;
+        };
+        let mut invokers = acting.invokers();
+        *invokers = invokers.saturating_sub(1);
+        if *invokers == 0
             && let Err(error) = acting.step_in()
         {
             eprintln!("error: {}", cannot_act_for(&acting.owner, error));
@@ -237,6 +247,8 @@ struct Acting {
     owner: Account,
     invoker: Account,
     invokers_groups: Vec<Gid>,
+    /// How many want this process to be the invoker now.
+    invokers: Mutex<usize>,
 }
 
 fn act_for(owner: Account) -> Result<(), Error> {
@@ -246,11 +258,16 @@ fn act_for(owner: Account) -> Result<(), Error> {
         owner: owner.clone(),
         invoker: Account::me(),
         invokers_groups,
+        invokers: Mutex::new(0),
     });
     acting.step_in().map_err(failed)
 }
 
 impl Acting {
+    fn invokers(&self) -> MutexGuard<'_, usize> {
+        self.invokers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All threads change with this one. The groups go first: who has given up root cannot change them.
     fn step_in(&self) -> nix::Result<()> {
         unistd::setgroups(&self.owner.groups())?;

@@ -563,3 +563,24 @@ fn a_secret_that_root_made_for_itself_is_said_to_be_the_services_to_read() {
     let advice = format!("chown {} ", owned.service.uid);
     assert!(said.stderr.contains(&advice), "{said:?}");
 }
+
+#[test]
+fn root_is_told_why_a_token_is_not_saved() {
+    let Some(owned) = Owned::with_zone() else {
+        return;
+    };
+    let sandbox = &owned.sandbox;
+    sandbox.write("notes", "precious");
+    let add = ["operators", "add", "bob", "--role", "admin"];
+    let why = ["--reason", "a test", "--config", "config.toml"];
+    for (file, words) in [("notes", "notes exists"), ("nowhere/token", "nowhere")] {
+        let said = sandbox.run(&[&add[..], &["--save-token", file], &why].concat());
+        said.refused(&[words]);
+    }
+    assert_eq!(sandbox.read("notes"), "precious");
+    let saved = [&add[..], &["--save-token", "bobs"], &why].concat();
+    sandbox.run(&saved).succeeded();
+    let token = sandbox.path("bobs").metadata().unwrap();
+    assert_eq!((token.uid(), token.mode() & 0o777), (0, 0o600));
+    owned.is_all_the_services();
+}
