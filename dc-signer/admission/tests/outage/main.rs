@@ -1,5 +1,10 @@
 //! A fleet on virtual time, after an outage: the schedule of `dc-agent` and the admission of this package, as they are.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
+)]
+
 mod fleet;
 mod outcome;
 mod random;
