@@ -171,12 +171,7 @@ impl fmt::Display for Event {
                 Moment::at(*renew_at)
             ),
             Self::ListFailed { why } => f.write_str(why),
-            Self::ListFetched { names } => {
-                write!(
-                    f,
-                    "the list of withdrawn names is another one: {names} names"
-                )
-            }
+            Self::ListFetched { names } => write!(f, "{names} names are withdrawn now"),
             Self::KeySwitched => f.write_str("the device has another enrolment key"),
             #[cfg(feature = "self-check")]
             Self::NotServed { error, next } => write!(f, "{error}; again at {}", Moment::at(*next)),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::schedule::Wait;
 use crate::error::Error;
 
-/// What is fetched, and where it is kept.
+/// The list that is fetched, and where it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WithdrawnList {
     /// The keys that the list is signed with.

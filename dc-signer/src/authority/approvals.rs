@@ -39,7 +39,7 @@ pub enum Asked {
     },
     /// To have fewer acts take two operators, or none.
     LowerApproval {
-        /// What takes two then.
+        /// The acts that take two then.
         policy: String,
     },
     /// To give a device a name that nobody has had, and take the one of now away for good.

@@ -21,7 +21,7 @@ impl From<config::Approval> for FourEyes {
 }
 
 impl Authority {
-    /// What takes two operators now.
+    /// The acts that take two operators now.
     ///
     /// Fails with [`Error::Store`].
     pub async fn four_eyes(&self) -> Result<FourEyes, Error> {

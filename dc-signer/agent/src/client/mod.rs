@@ -83,7 +83,7 @@ impl Client {
 
     /// Asks for a zone's list of withdrawn names, unless it is the one with this entity tag.
     ///
-    /// What comes is not verified yet.
+    /// The list is not verified yet.
     #[must_use]
     pub fn withdrawn(&self, zone: &str, etag: Option<&str>) -> Answer<FoundList> {
         let request = self

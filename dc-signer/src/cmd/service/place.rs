@@ -257,7 +257,7 @@ impl Acting {
         })
     }
 
-    /// What somebody does without a credential has a checkpoint before the command ends, if that can be.
+    /// An act without a credential has a checkpoint before the command ends, if that can be.
     async fn bear_witness(&self, config: &Config, store: &Arc<Store>) {
         if !self.credential.is_none() {
             return;

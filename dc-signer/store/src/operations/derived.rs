@@ -30,6 +30,8 @@ pub(super) struct Derived {
     slots: Slots,
     people: People,
     actors: Actors,
+    /// The first record with a hash of what it set.
+    committed: Option<u64>,
     /// By its record, what it has to say of a part that is archived, and the part.
     archives: BTreeMap<u64, (Sha256, u64, u64)>,
     /// Records of parts that are not there.
@@ -58,6 +60,7 @@ impl Derived {
             slots: Slots::default(),
             people: People::new(past.replayed),
             actors: Actors::default(),
+            committed: None,
             archives: BTreeMap::new(),
             tidied: Vec::new(),
             lost: LostNames::load(session, past.replayed).await?,
@@ -91,6 +94,7 @@ impl Derived {
                     why,
                 });
             }
+            self.check_committed(record, found);
             self.note(record);
             if let (Action::Issue | Action::IssueClient, Some(name)) = (entry.action, &entry.name) {
                 match self.count(record) {
@@ -114,6 +118,17 @@ impl Derived {
         let replayed = self.past.replayed;
         derived_lives::check(session, records, Certain { replayed }, found).await?;
         derived_names::check(session, records, replayed, found).await
+    }
+
+    /// Acts without a hash are compared with nothing: so a log that has hashes has them in each record of such an act.
+    fn check_committed(&mut self, record: &Record, found: &mut Found) {
+        let (seq, action) = (record.seq, record.entry.action);
+        match (record.entry.detail_sha256, self.committed) {
+            _ if !action.is_committed() => {}
+            (Some(_), None) => self.committed = Some(seq),
+            (None, Some(first)) => found.add(Mismatch::Bare { action, seq, first }),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
     }
 
     /// Remembers a record about an operator, a zone or an archive.

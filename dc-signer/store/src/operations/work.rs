@@ -78,8 +78,11 @@ impl Work {
         }
     }
 
-    /// A commitment for a record; none as long as a signer works here that is too old for records with one: it would take the log
-    /// for an older copy, and stop. Whoever checks the log later takes such a record for an older one.
+    /// A commitment for a record; none as long as a signer works here that is too old for records with one, and the log has none:
+    /// it would take the log for an older copy, and stop.
+    ///
+    /// A log that has one gets them for ever: no older signer works on it, whatever a row says, and what has none is not
+    /// compared with the log.
     pub(super) async fn detail(
         &mut self,
         commitment: Sha256,
@@ -87,7 +90,10 @@ impl Work {
     ) -> Result<Option<Sha256>, Error> {
         let details = match self.details {
             Some(details) => details,
-            None => !replicas::has_older(&mut self.session, by.at).await?,
+            None => {
+                !replicas::has_older(&mut self.session, by.at).await?
+                    || has_commitment(&mut self.session).await?
+            }
         };
         self.details = Some(details);
         Ok(details.then_some(commitment))
@@ -166,7 +172,7 @@ impl Work {
             rows::RECORD
         );
         let values = vec![self.head.seq.into()];
-        let is_it = match self.session.fetch_one(&sql, values).await? {
+        let is_it = match self.session.fetch_one(sql, values).await? {
             Some(row) => {
                 let (seq, hash) = (row.number("end_seq")?, row.hash("end_hash")?);
                 Head { seq, hash } == self.head && records.last() == Some(&rows::record(&row)?)
@@ -195,6 +201,12 @@ pub(super) fn all_written(table: &'static str, expected: usize, written: u64) ->
             written,
         }),
     }
+}
+
+/// True if a record of the log has a commitment.
+async fn has_commitment(session: &mut Session) -> Result<bool, Error> {
+    let sql = "SELECT seq FROM audit WHERE action <> 'issue' AND detail_sha256 IS NOT NULL LIMIT 1";
+    Ok(session.fetch_one(sql, Vec::new()).await?.is_some())
 }
 
 async fn lock_head(session: &mut Session) -> Result<Head, Error> {

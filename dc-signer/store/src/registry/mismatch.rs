@@ -26,6 +26,18 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+    /// A record does not say what it set, and one before it does.
+    #[error(
+        "record {seq} of the audit log ({action}) has no hash of what it set, and record {first} before it has one: no signer that can work here writes such a record"
+    )]
+    Bare {
+        /// The act.
+        action: Action,
+        /// The record.
+        seq: u64,
+        /// The first record that has a hash.
+        first: u64,
+    },
     /// A part of the log is said to be archived, and what is here of it, or its record, is not as it was.
     #[error(
         "records {first} to {last} of the audit log are said to be archived, and no record says so, or what was kept of them has changed"

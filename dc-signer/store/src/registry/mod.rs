@@ -13,6 +13,7 @@ mod fields;
 mod four_eyes;
 mod hold;
 mod ids;
+mod kinds;
 mod label;
 mod life;
 mod mismatch;

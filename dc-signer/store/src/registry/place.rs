@@ -92,10 +92,10 @@ impl Place {
 
 impl Mismatch {
     /// The place of a record that says what could not be done.
-    fn of_record(&self, seq: u64) -> Place {
+    fn of_record(&self, kind: &'static str, seq: u64) -> Place {
         Place {
             found: Some(self.to_string()),
-            ..Place::new("actor").row("audit", &seq.to_string()).at(seq)
+            ..Place::new(kind).row("audit", &seq.to_string()).at(seq)
         }
     }
 
@@ -103,7 +103,8 @@ impl Mismatch {
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
-            Self::Actor { seq, .. } => self.of_record(*seq),
+            Self::Actor { seq, .. } => self.of_record("actor", *seq),
+            Self::Bare { seq, .. } => self.of_record("bare", *seq),
             Self::Approval { seq } => Place::new("approval")
                 .row("approvals", &seq.to_string())
                 .at(*seq),

@@ -143,62 +143,6 @@ pub(crate) enum DeviceChange {
     SwitchKey,
 }
 
-impl Action {
-    /// The change of a device that whoever reads the log again has to follow; none if it changes nothing of one.
-    ///
-    /// The one list of all actions for replaying and verifying a log, so that a new action is classified here.
-    pub(crate) const fn device_change(self) -> Option<DeviceChange> {
-        Some(match self {
-            Self::Add => DeviceChange::Add,
-            Self::Enrol => DeviceChange::Enrol,
-            Self::FinishSwitch => DeviceChange::FinishSwitch,
-            Self::NewName => DeviceChange::NewName,
-            Self::Replace => DeviceChange::Replace,
-            Self::Resume => DeviceChange::Resume,
-            Self::Retire => DeviceChange::Retire,
-            Self::Suspend => DeviceChange::Suspend,
-            Self::SwitchKey => DeviceChange::SwitchKey,
-            Self::AcceptOlder
-            | Self::Acknowledge
-            | Self::ActivateDelegation
-            | Self::Approve
-            | Self::AskApproval
-            | Self::BreakGlass
-            | Self::ChangeApproval
-            | Self::ChangeOperator
-            | Self::ChangeZone
-            | Self::ClearClone
-            | Self::DisableOperator
-            | Self::DrainDelegation
-            | Self::EnableOperator
-            | Self::EndDelegation
-            | Self::EndSecret
-            | Self::ExportSecrets
-            | Self::FailOrder
-            | Self::Export
-            | Self::ExportEnd
-            | Self::FinishApproval
-            | Self::FlagClone
-            | Self::ImportDelegation
-            | Self::Issue
-            | Self::IssueClient
-            | Self::NewCode
-            | Self::NewZone
-            | Self::OrderDelegation
-            | Self::Read
-            | Self::RefuseApproval
-            | Self::RenewOperator
-            | Self::Replay
-            | Self::ResealSecrets
-            | Self::RotateSecret
-            | Self::SealSecrets
-            | Self::ShareDelegation
-            | Self::TakeName
-            | Self::Tidy => return None,
-        })
-    }
-}
-
 impl FromStr for Action {
     type Err = Error;
 

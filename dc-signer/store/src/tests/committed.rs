@@ -169,23 +169,32 @@ async fn while_an_older_signer_works_records_are_such_as_it_reads(db: &Database)
         let new = with_key(number);
         store.add_devices(&[new], &by).await.unwrap();
     };
-    // Of this version, and working.
     store.report(&report, now).await.unwrap();
-    add_zone(store).await;
     // As one of an older version does, which knows nothing of the column.
-    let sql = "UPDATE replicas SET format = 1";
-    db.tamper(sql).await;
+    let older = "UPDATE replicas SET format = 1";
+    db.tamper(older).await;
+    let new = NewZone {
+        zone: zone(),
+        forms: Forms::Named,
+        roles: Roles::Server,
+    };
+    store.add_zone(&new, &by).await.unwrap();
     add(1).await;
     store.set_roles(&zone(), Roles::Both, &by).await.unwrap();
-    assert_eq!(details().await, [true, false, false]);
+    assert_eq!(details().await, [false, false, false]);
     store.verify_audit().await.unwrap();
     // It is silent, or has been brought up.
     db.tamper("UPDATE replicas SET seen = seen - 999").await;
     add(2).await;
     store.report(&report, now).await.unwrap();
     add(3).await;
-    assert_eq!(details().await, [true, false, false, true, true]);
+    let all = [false, false, false, true, true];
+    assert_eq!(details().await, all);
     let acts = store.audit_from(1, 99).await.unwrap();
     assert_eq!(acts[2].entry.action, Action::ChangeZone);
+    // No older signer works on a log with details, whatever a row says.
+    db.tamper(older).await;
+    add(4).await;
+    assert_eq!(details().await.last(), Some(&true));
     store.verify_audit().await.unwrap();
 }

@@ -46,7 +46,7 @@ fn with(archives: Vec<PathBuf>) -> Beside {
 
 /// Says that a part is archived that is not, and drops and changes its records as somebody likes.
 async fn forge(db: &Database, said: &Archive, drop: &str) {
-    let mut tidy = entry(Action::Tidy, "operator:alice", LATER);
+    let mut tidy = entry(Action::Tidy, "tester", LATER);
     tidy.detail_sha256 = Some(said.commitment());
     let record = append(db, tidy).await;
     let roots = said.tree.roots().iter();
@@ -146,7 +146,7 @@ async fn the_files_of_archives_are_walked_with_their_checkpoints(db: &Database) 
     for (sql, back, words) in [
         (
             "UPDATE audit SET actor = 'operator:eve' WHERE seq = 8",
-            "UPDATE audit SET actor = 'operator:tester' WHERE seq = 8",
+            "UPDATE audit SET actor = 'tester' WHERE seq = 8",
             "record 8 of the audit log is missing in the database, or not",
         ),
         (
@@ -185,7 +185,7 @@ async fn files_are_one_log_and_reach_as_far_as_what_is_archived(db: &Database) {
     std::fs::write(&second, &text[..text.len() - 9]).unwrap();
     let said = failed(&[&first, &second]).await;
     assert!(said.contains("breaks off"), "{said}");
-    std::fs::write(&second, text.replace("operator:tester", "operator:eve")).unwrap();
+    std::fs::write(&second, text.replace("\"tester\"", "\"eve\"")).unwrap();
     let said = failed(&[&first, &second]).await;
     assert!(said.contains("audit-7.ndjson"), "{said}");
 }
@@ -193,7 +193,7 @@ async fn files_are_one_log_and_reach_as_far_as_what_is_archived(db: &Database) {
 async fn a_tidy_record_needs_its_archive(db: &Database) {
     let store = &*db.store;
     old_acts(store).await;
-    let mut tidy = entry(Action::Tidy, "operator:alice", LATER);
+    let mut tidy = entry(Action::Tidy, "tester", LATER);
     tidy.detail_sha256 = Some(part(store, 6).await.commitment());
     append(db, tidy).await;
     let found = wrong(store, Beside::default()).await;

@@ -1,9 +1,10 @@
 //! Values that nobody writes: they are found, and nothing goes on for ever because of them.
 
-use super::forge::{append, entry};
+use super::forge::{append, entry, wrong};
 use super::*;
 
 on_both! {
+    a_record_without_a_hash_behind_one_that_has_one_is_found,
     a_record_with_the_last_number_ends_the_walk,
     a_retirement_is_counted_by_the_log,
     a_version_is_not_made_twice,
@@ -27,11 +28,11 @@ async fn a_retirement_is_counted_by_the_log(db: &Database) {
         change(store, number, Change::Retire, NOW + 1).await;
     }
     db.tamper("DELETE FROM retired").await;
-    let counted = store.retired_lately("operator:tester", at(NOW + 2)).await;
+    let counted = store.retired_lately("tester", at(NOW + 2)).await;
     assert_eq!(counted.unwrap(), 3);
     let other = store.retired_lately("operator:bob", at(NOW + 2)).await;
     assert_eq!(other.unwrap(), 0);
-    let later = store.retired_lately("operator:tester", at(NOW + 2 * 86_400));
+    let later = store.retired_lately("tester", at(NOW + 2 * 86_400));
     assert_eq!(later.await.unwrap(), 0);
 }
 
@@ -61,4 +62,15 @@ async fn a_version_is_not_made_twice(db: &Database) {
     let found = store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
     let is_it = |one: &Finding| one.place.kind == "secret-changed";
     assert!(found.first.iter().any(is_it), "{:?}", found.first);
+}
+
+async fn a_record_without_a_hash_behind_one_that_has_one_is_found(db: &Database) {
+    let store = &*db.store;
+    active(store, 1).await;
+    let mut bare = entry(Action::NewZone, "tester", NOW);
+    bare.zone = Some("bare.example.com".to_owned());
+    let seq = append(db, bare).await;
+    let found = wrong(store, Beside::default()).await;
+    let words = format!("record {seq} of the audit log (new-zone) has no hash of what it set");
+    assert!(found.iter().any(|one| one.contains(&words)), "{found:?}");
 }
