@@ -250,6 +250,7 @@ impl App {
             can_issue: can_write && status.can_issue(zone),
             until: zone.until.as_secs(),
             warn_before: zone.warn_before.as_secs(),
+            pause_until: zone.pause.map_or(0, |pause| pause.until.as_secs()),
             both_forms: status.both_forms.iter().any(|both| both.zone == zone.zone),
         });
         let keys = status.keys.iter().map(|key| KeyUsable {

@@ -10,6 +10,7 @@ use super::guard::ClockError;
 use super::policy::PolicyError;
 use super::setup::SetupError;
 use dc_pki::device_csr::CsrError;
+use dc_pki::keyd::Pause;
 use dc_pki::names::ZoneName;
 use dc_pki::time::{Moment, Span};
 use dc_store::Conflict;
@@ -136,6 +137,16 @@ pub enum Error {
     /// A list of withdrawn names cannot be written, because it would be too long.
     #[error("the list of withdrawn names cannot be written: {0}")]
     ListTooLong(#[source] dc_core::Error),
+    /// The signing process that has the zone's key issues nothing for a while.
+    #[error(
+        "{pause}: 'Signing process issues nothing' in docs/runbook.md says what to do about {zone}"
+    )]
+    Paused {
+        /// The zone.
+        zone: ZoneName,
+        /// The time, and the reason.
+        pause: Pause,
+    },
     /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
     #[error(transparent)]
     Pki(#[from] PkiError),

@@ -14,6 +14,7 @@ use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
 use dc_pki::Roles;
+use dc_pki::keyd::Pause;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_store::registry::{DelegationState, ZoneDelegation};
@@ -43,6 +44,8 @@ pub struct ZoneStatus {
     pub zone: ZoneName,
     /// The reason that nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
     pub fault: Option<Error>,
+    /// The signing process that has the key issues nothing for a while. A long while is a fault as well.
+    pub pause: Option<Pause>,
     /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
     pub moves_on: Option<u32>,
     /// Until when this process can go on with the certificates whose keys it has.
@@ -60,7 +63,7 @@ pub struct KeyStatus {
     pub slot: u32,
     /// `next` or `active`.
     pub state: DelegationState,
-    /// Its key is here and signs.
+    /// Its key is here and signs, and no signing process lets it rest for long.
     pub usable: bool,
 }
 
@@ -72,7 +75,11 @@ impl IssuingStatus {
             clock: clock.err(),
             secrets: None,
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
-            keys: view.zones().iter().flat_map(keys).collect(),
+            keys: view
+                .zones()
+                .iter()
+                .flat_map(|zone| keys(zone, now))
+                .collect(),
             both_forms: both_forms(view, now),
             servers_alone: view.zones().iter().flat_map(servers_alone).collect(),
         }
@@ -104,6 +111,16 @@ impl IssuingStatus {
             )
         };
         zones.map(text).collect()
+    }
+
+    /// Zones in which a signing process issues nothing for some seconds, which is no fault of anybody's.
+    #[must_use]
+    pub fn pausing(&self) -> Vec<String> {
+        let zones = self.zones.iter().filter_map(|zone| {
+            let pause = zone.pause.filter(|pause| !pause.is_long())?;
+            Some(format!("zone {}: {pause}", zone.zone))
+        });
+        zones.collect()
     }
 
     /// Zones whose certificate is over, and that a service moves on by itself.
@@ -190,15 +207,28 @@ fn servers_alone(zone: &ZoneView) -> impl Iterator<Item = ServersAloneWarning> {
 }
 
 fn zone_status(zone: &ZoneView, now: UnixTime) -> ZoneStatus {
-    let fault = signer(zone, now).err();
+    let signer = signer(zone, now);
+    let pause = signer.as_ref().ok().and_then(|key| pause(key, now));
+    let fault = signer.err();
     let moves_on = fault.as_ref().and_then(|_| moves_on(zone, now));
+    let paused = pause.filter(Pause::is_long).map(|pause| Error::Paused {
+        zone: zone.managed.zone.clone(),
+        pause,
+    });
     ZoneStatus {
         zone: zone.managed.zone.clone(),
-        fault: fault.filter(|_| moves_on.is_none()),
+        fault: fault.filter(|_| moves_on.is_none()).or(paused),
+        pause,
         moves_on,
         until: until(zone),
         warn_before: warn_before(zone),
     }
+}
+
+/// The time in which a key's signing process issues nothing, if it is not over.
+fn pause(key: &Loaded, now: UnixTime) -> Option<Pause> {
+    let pause = key.delegation.key().pause();
+    pause.filter(|pause| now < pause.until)
 }
 
 /// Later than the next certificate is ordered, which is after two thirds of a certificate's life at the latest.
@@ -224,12 +254,14 @@ fn until(zone: &ZoneView) -> UnixTime {
         .unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
 }
 
-fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyStatus> {
-    in_use(zone).map(|slot| KeyStatus {
+fn keys(zone: &ZoneView, now: UnixTime) -> impl Iterator<Item = KeyStatus> {
+    in_use(zone).map(move |slot| KeyStatus {
         zone: zone.managed.zone.clone(),
         slot: slot.number,
         state: slot.state,
-        usable: zone.loaded(&slot.certificate_sha256).is_some(),
+        usable: zone
+            .loaded(&slot.certificate_sha256)
+            .is_some_and(|key| !pause(key, now).is_some_and(|pause| pause.is_long())),
     })
 }
 

@@ -35,7 +35,7 @@ impl Error {
             | Self::NotForClients { .. }
             | Self::NoNextDelegation { .. }
             | Self::OtherRole { .. } => Kind::Conflict,
-            Self::KeyNotHere { .. } => Kind::ZoneNotReady,
+            Self::KeyNotHere { .. } | Self::Paused { .. } => Kind::ZoneNotReady,
             // A token that is away comes back, and so does the device.
             Self::Pki(PkiError::Sign { source }) if source.fault.is_temporary() => {
                 Kind::ZoneNotReady

@@ -111,6 +111,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::NoManufacturer { .. }
         | Error::NoNextDelegation { .. }
         | Error::NotForClients { .. }
+        | Error::Paused { .. }
         | Error::Policy(_)
         | Error::RenewWithNewer
         | Error::RoleTooLow { .. }

@@ -41,6 +41,7 @@ mod manufacturers;
 mod missing;
 mod new_access;
 pub mod operators;
+mod pauses;
 pub mod policy;
 pub mod reads;
 mod record;

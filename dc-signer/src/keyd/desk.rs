@@ -115,10 +115,15 @@ impl Desk {
     /// Answers a request. A refusal is an answer as well.
     pub fn answer(&self, ask: Ask, caller: Caller) -> Answer {
         let what = what(&ask);
+        let tries = matches!(ask, Ask::Try { .. });
         let done = clock::now()
             .map_err(TurnedAway::by_own_fault)
             .and_then(|now| self.do_it(ask, caller, now));
-        done.unwrap_or_else(|refused| self.refuse(what, &refused, caller).into())
+        done.unwrap_or_else(|refused| match (tries, refused.reason) {
+            // That is how a service finds out which ends of connections its zone is for: nobody wanted what may not be.
+            (true, Refusal::Role) => refused.into(),
+            _ => self.refuse(what, &refused, caller).into(),
+        })
     }
 
     /// Counts a request that is refused, and writes it into the log unless there are too many.
@@ -161,7 +166,7 @@ impl Desk {
                 certificate,
                 role,
                 lifetime,
-            } => self.try_key((&certificate, role), lifetime.map(seconds)),
+            } => self.try_key((&certificate, role), lifetime.map(seconds), now),
             Ask::Status => Ok(Answer::Status(self.status(now).to_string())),
             Ask::Checkpoint {
                 size,

@@ -9,6 +9,8 @@ pub(super) struct Rate {
     per_hour: usize,
     /// Seconds with how many were issued in each, in order.
     seconds: VecDeque<(u64, usize)>,
+    /// When it was found out that nobody knows what was issued before: then an hour is full for that.
+    lost: Option<u64>,
 }
 
 /// The ceiling that is reached.
@@ -16,6 +18,18 @@ pub(super) struct Rate {
 pub(super) enum Reached {
     Minute(usize),
     Hour(usize),
+    /// As many may have been issued: nobody knows.
+    Lost,
+}
+
+/// A time in which no more are issued.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Full {
+    pub(super) reached: Reached,
+    /// When the last one was counted.
+    pub(super) since: u64,
+    /// When there is room for the next one.
+    pub(super) until: u64,
 }
 
 impl Rate {
@@ -24,6 +38,7 @@ impl Rate {
             per_minute,
             per_hour,
             seconds: VecDeque::new(),
+            lost: None,
         }
     }
 
@@ -31,13 +46,50 @@ impl Rate {
     pub(super) fn count(&mut self, now: u64) -> Result<(), Reached> {
         let (minute, hour) = self.last(now);
         if hour >= self.per_hour {
-            return Err(Reached::Hour(self.per_hour));
+            return Err(self.of_hour(now));
         }
         if minute >= self.per_minute {
             return Err(Reached::Minute(self.per_minute));
         }
         self.add(now);
         Ok(())
+    }
+
+    /// The ceiling that is reached longest, if one is; counts nothing.
+    pub(super) fn full(&mut self, now: u64) -> Option<Full> {
+        let (minute, hour) = self.last(now);
+        let of_hour = (hour >= self.per_hour)
+            .then(|| (self.of_hour(now), self.room(now, HOUR, self.per_hour)));
+        let of_minute = (minute >= self.per_minute).then(|| {
+            let until = self.room(now, MINUTE, self.per_minute);
+            (Reached::Minute(self.per_minute), until)
+        });
+        let both = of_minute.into_iter().chain(of_hour);
+        let (reached, until) = both.max_by_key(|(_, until)| *until)?;
+        let since = self.seconds.back().map_or(now, |(second, _)| *second);
+        Some(Full {
+            reached,
+            since: since.min(now),
+            until,
+        })
+    }
+
+    fn of_hour(&self, now: u64) -> Reached {
+        match self.lost {
+            Some(lost) if now < lost + HOUR => Reached::Lost,
+            _ => Reached::Hour(self.per_hour),
+        }
+    }
+
+    /// When so many of the last ones have left a span that there is room for one more below `most`.
+    fn room(&self, now: u64, span: u64, most: usize) -> u64 {
+        let mut left = most;
+        let mut latest = self.seconds.iter().rev();
+        let last_to_leave = latest.find(|(_, count)| {
+            left = left.saturating_sub(*count);
+            left == 0
+        });
+        last_to_leave.map_or(now, |(second, _)| *second) + span
     }
 
     /// True if so many more at this second are below the ceiling of an hour; counts none of them.
@@ -67,9 +119,15 @@ impl Rate {
         self.seconds.clear();
     }
 
-    /// Counts as many as there may be in an hour.
+    /// Counts as many as there may be in an hour: nobody knows how many there were.
     pub(super) fn fill(&mut self, now: u64) {
         self.add_some(now, self.per_hour);
+        self.was_lost(now);
+    }
+
+    /// An hour that is full was filled for what was lost then.
+    pub(super) fn was_lost(&mut self, at: u64) {
+        self.lost = Some(at);
     }
 
     /// How long ago how many were issued, in minutes that are counted from their last second, the oldest first.
@@ -141,8 +199,41 @@ mod tests {
         let mut full = Rate::new(3, 5);
         full.fill(1000);
         assert_eq!(full.minutes(1000), [(0, 5)]);
-        assert_eq!(full.count(4599), Err(Reached::Hour(5)));
+        assert_eq!(full.count(4599), Err(Reached::Lost));
         full.count(4600).unwrap();
+    }
+
+    #[test]
+    fn how_long_nothing_is_issued_is_the_time_after_which_the_next_one_is() {
+        let mut rate = Rate::new(3, 5);
+        for at in [1000, 1010, 1020] {
+            assert_eq!(rate.full(at), None);
+            rate.count(at).unwrap();
+        }
+        let full = |reached, since, until| {
+            Some(Full {
+                reached,
+                since,
+                until,
+            })
+        };
+        assert_eq!(rate.full(1030), full(Reached::Minute(3), 1020, 1060));
+        rate.count(1060).unwrap();
+        assert_eq!(rate.full(1061), full(Reached::Minute(3), 1060, 1070));
+        rate.count(1070).unwrap();
+        // Of an hour that was filled in 70 seconds, until the first one leaves it.
+        for now in [1070, 4599] {
+            assert_eq!(rate.full(now), full(Reached::Hour(5), 1070, 4600));
+        }
+        assert_eq!(rate.full(4600), None);
+        rate.count(4600).unwrap();
+        let mut lost = Rate::new(3, 5);
+        lost.add(900);
+        lost.fill(1000);
+        assert_eq!(lost.full(1000), full(Reached::Lost, 1000, 4600));
+        assert_eq!(lost.full(4600), None);
+        // Ceilings that let nothing through.
+        assert_eq!(Rate::new(0, 0).full(9), full(Reached::Hour(0), 9, 3609));
     }
 
     #[test]

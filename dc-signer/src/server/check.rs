@@ -194,6 +194,7 @@ pub async fn readiness(
                 status.clock = None;
             }
             found.faults.extend(status.faults());
+            found.soon.extend(status.pausing());
             found.soon.extend(status.moving());
             found.soon.extend(status.ending(now));
             let both_forms = status.both_forms.iter().map(ToString::to_string);

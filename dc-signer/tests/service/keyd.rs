@@ -4,6 +4,7 @@
 mod checkpoints;
 mod commands;
 mod devices;
+mod pauses;
 mod taken_over;
 
 use std::fs::{self, File};

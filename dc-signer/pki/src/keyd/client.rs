@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::frame;
 use super::message::{Answer, Ask};
+use super::pause::Pause;
 use super::tls::Remote;
 use crate::process_fault::ProcessFault;
 use crate::sha256::Sha256;
@@ -75,21 +76,22 @@ impl Keyd {
     }
 
     /// Shows that the key of a certificate signs for this end of connections, by a credential that nobody gets, and that credentials
-    /// may live for so long, if it is said.
+    /// may live for so long, if it is said; and says whether nothing is issued for a while all the same.
     ///
     /// Fails with [`ProcessFault`].
     pub fn try_key(
         &self,
         (certificate, role): (Sha256, Role),
         lifetime: Option<Duration>,
-    ) -> Result<(), ProcessFault> {
+    ) -> Result<Option<Pause>, ProcessFault> {
         let ask = Ask::Try {
             certificate,
             role,
             lifetime: lifetime.map(seconds),
         };
         match self.ask(&ask)? {
-            Answer::Works => Ok(()),
+            Answer::Works => Ok(None),
+            Answer::Pauses(pause) => Ok(Some(pause)),
             other => Err(unexpected(other)),
         }
     }

@@ -4,9 +4,11 @@ use dc_core::Role;
 
 use super::frame::MAX_FRAME;
 use super::malformed::{Malformed, VERSION};
+use super::pause::{Pause, PauseCause};
 use super::reader::Reader;
 use crate::process_fault::Refusal;
 use crate::sha256::Sha256;
+use crate::time::from_seconds;
 
 /// The most certificates of a chain.
 pub const MAX_CHAIN: usize = 10;
@@ -87,6 +89,8 @@ pub enum Answer {
     Credential(Vec<u8>),
     /// The certificate's key signs.
     Works,
+    /// It signs, and its zone is issued nothing in for a while.
+    Pauses(Pause),
     /// Counts, in JSON.
     Status(String),
     /// A checkpoint, as a signed note.
@@ -265,6 +269,15 @@ impl Answer {
             }
             Self::Ended => out.u8(8),
             Self::Forgotten => out.u8(9),
+            Self::Pauses(Pause {
+                cause,
+                since,
+                until,
+            }) => out
+                .u8(10)
+                .u8(cause.code())
+                .raw(&since.as_secs().to_be_bytes())
+                .raw(&until.as_secs().to_be_bytes()),
         };
         out.0
     }
@@ -290,6 +303,11 @@ impl Answer {
             },
             8 => Self::Ended,
             9 => Self::Forgotten,
+            10 => Self::Pauses(Pause {
+                cause: PauseCause::of_code(rest.u8()?),
+                since: from_seconds(rest.u64()?),
+                until: from_seconds(rest.u64()?),
+            }),
             _ => return Err(Malformed),
         };
         rest.expect_empty()?;
@@ -440,6 +458,13 @@ mod tests {
             sha256().prop_map(Answer::Installed),
             Just(Answer::Ended),
             Just(Answer::Forgotten),
+            (any::<u8>(), any::<u64>(), any::<u64>()).prop_map(|(code, since, until)| {
+                Answer::Pauses(Pause {
+                    cause: PauseCause::of_code(code),
+                    since: from_seconds(since),
+                    until: from_seconds(until),
+                })
+            }),
             (any::<u8>(), "\\PC{0,99}").prop_map(|(code, detail)| Answer::Refused {
                 reason: Refusal::of_code(code),
                 detail

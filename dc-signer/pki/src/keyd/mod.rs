@@ -9,6 +9,7 @@ mod connection;
 mod frame;
 mod malformed;
 mod message;
+mod pause;
 mod reader;
 mod tls;
 
@@ -16,4 +17,5 @@ pub use client::{Keyd, TLS};
 pub use frame::{HEAD, MAX_FRAME, length, read, write};
 pub use malformed::{Malformed, VERSION};
 pub use message::{Answer, Ask, MAX_CHAIN, MAX_PROOF};
+pub use pause::{Pause, PauseCause};
 pub use tls::{Remote, TlsError, pinned, server_config};

@@ -14,6 +14,7 @@ use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
 use crate::key_error::KeyError;
+use crate::keyd::Pause;
 use crate::lock_fault::LockFault;
 use crate::process_fault::{ProcessFault, Refusal};
 use crate::sha256::Sha256;
@@ -167,6 +168,16 @@ impl OpenKey {
             },
         };
         checked.map_err(|fault| self.not_signed(fault))
+    }
+
+    /// The time in which the signing process that has the key issues nothing, as it said when the key was last opened or
+    /// [checked](Self::check); it may be over.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        match &self.held {
+            Held::Here(_) => None,
+            Held::Elsewhere(key) => key.pause(),
+        }
     }
 
     /// Signs a certificate request, as CAs want it: with RSA by PKCS#1 v1.5, and otherwise as credentials are signed.

@@ -1,11 +1,11 @@
 //! A key that a signing process holds: it is asked for credentials, and never for a signature.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dc_core::{Role, SignatureScheme};
 
-use crate::keyd::Keyd;
+use crate::keyd::{Keyd, Pause};
 use crate::process_fault::ProcessFault;
 use crate::sha256::Sha256;
 
@@ -19,6 +19,8 @@ pub struct ProcessKey {
     role: Role,
     /// How long credentials are to live; not known where only one is issued.
     lifetime: Option<Duration>,
+    /// What the process has said last of a time in which it issues nothing.
+    pause: Arc<Mutex<Option<Pause>>>,
 }
 
 impl ProcessKey {
@@ -33,6 +35,7 @@ impl ProcessKey {
             certificate,
             role,
             lifetime: None,
+            pause: Arc::default(),
         })
     }
 
@@ -60,10 +63,18 @@ impl ProcessKey {
         self.keyd.issue(of, spki, name, lifetime)
     }
 
-    /// Shows that the process is there, and signs with the key for as long as it is to.
+    /// Shows that the process is there, and signs with the key for as long as it is to. That nothing is issued for a while is no
+    /// failure: the next certificate is imported then, too.
     pub(super) fn try_key(&self) -> Result<(), ProcessFault> {
-        self.keyd
-            .try_key((self.certificate, self.role), self.lifetime)
+        let of = (self.certificate, self.role);
+        let pause = self.keyd.try_key(of, self.lifetime)?;
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+        Ok(())
+    }
+
+    /// The time in which the process issues nothing, as it said when it was last tried.
+    pub(super) fn pause(&self) -> Option<Pause> {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn spki(&self) -> &[u8] {

@@ -160,6 +160,7 @@ impl Args {
             What::End(end) => end.run(),
             What::List(List { place, json }) => place.with_authority(async |open| {
                 let zones = open.store.zones().await?;
+                warn(&open.authority.pauses(&zones).await?);
                 match json {
                     true => {
                         let now = clock::now()?;

@@ -67,6 +67,9 @@ impl Recalled {
                 // It has all of those before it.
                 self.rates.values_mut().for_each(Rate::forget);
                 self.grown.forget();
+                if line["lost"] == true {
+                    self.was_lost(line, now, uptime);
+                }
                 for counted in counted(&line["grown"]) {
                     add(&mut self.grown, counted, now, uptime);
                 }
@@ -84,6 +87,19 @@ impl Recalled {
     pub(super) fn lose(&mut self, uptime: u64) {
         self.rates.values_mut().for_each(|rate| rate.fill(uptime));
         self.grown.fill(uptime);
+    }
+
+    /// The cause is known also after the next start.
+    fn was_lost(&mut self, line: &Value, now: UnixTime, uptime: u64) {
+        let time = line["time"].as_str();
+        let Some(Moment(time)) = time.and_then(|time| time.parse().ok()) else {
+            return;
+        };
+        let ago = now.as_secs().saturating_sub(time.as_secs());
+        if ago < 3600 {
+            let at = uptime.saturating_sub(ago);
+            self.rates.values_mut().for_each(|rate| rate.was_lost(at));
+        }
     }
 
     fn count(&mut self, zone: &str, counted: (UnixTime, usize), now: UnixTime, uptime: u64) {

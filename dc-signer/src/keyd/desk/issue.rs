@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::super::caller::Caller;
 use super::super::holder::Held;
 use super::super::policy::{Permitted, Wish};
-use super::super::rate::Reached;
+use super::super::rate::{Full, Reached};
 use super::super::turned_away::TurnedAway;
 use super::Desk;
-use dc_pki::keyd::Answer;
+use dc_pki::keyd::{Answer, Pause, PauseCause};
 use dc_pki::keys::Refusal;
 use dc_pki::names::ZoneName;
-use dc_pki::time::Moment;
+use dc_pki::time::{Moment, from_seconds};
 use dc_pki::{Delegation, Forms, Sha256, Unissued, Wanted, clock};
 
 impl Desk {
@@ -38,7 +38,7 @@ impl Desk {
         };
         let allowed = delegation.policy().approve(&request, now).map(drop);
         allowed.map_err(|error| TurnedAway::new(Refusal::Rule, error))?;
-        self.count(permitted.zone())?;
+        self.count(permitted.zone(), now)?;
         let credential = sign(delegation, spki, wish.name, &permitted, now)?;
         let expires = Moment::at(now.as_secs() + permitted.lifetime().as_secs());
         let line = json!({
@@ -62,6 +62,7 @@ impl Desk {
         &self,
         (certificate, role): (&Sha256, Role),
         lifetime: Option<Duration>,
+        now: UnixTime,
     ) -> Result<Answer, TurnedAway> {
         let held = self.held(certificate)?;
         let delegation = of_role(&held, role)?;
@@ -72,7 +73,8 @@ impl Desk {
         let begin = certificate.not_before();
         let wanted = Wanted::Named(name);
         let tried = dc_pki::try_key(delegation, &self.nobodys, &wanted, algorithms(), begin);
-        tried.map(|()| Answer::Works).map_err(unissued)
+        tried.map_err(unissued)?;
+        Ok(self.pause(zone, now).map_or(Answer::Works, Answer::Pauses))
     }
 
     fn held(&self, certificate: &Sha256) -> Result<std::sync::Arc<Held>, TurnedAway> {
@@ -88,21 +90,54 @@ impl Desk {
         held.ok_or_else(|| not_held(certificate))
     }
 
-    fn count(&self, zone: &ZoneName) -> Result<(), TurnedAway> {
+    fn count(&self, zone: &ZoneName, now: UnixTime) -> Result<(), TurnedAway> {
+        let uptime = clock::uptime().as_secs();
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(rate) = rates.get_mut(&zone.to_string()) else {
             return Ok(());
         };
-        let counted = rate.count(clock::uptime().as_secs());
-        counted.map_err(|reached| {
-            let detail = match reached {
+        rate.count(uptime).map_err(|reached| {
+            let why = match reached {
                 Reached::Minute(most) => {
-                    format!("zone {zone} has had {most} credentials in a minute")
+                    format!("zone {zone} has had {most} credentials in a minute, its ceiling")
                 }
-                Reached::Hour(most) => format!("zone {zone} has had {most} credentials in an hour"),
+                Reached::Hour(most) => {
+                    format!("zone {zone} has had {most} credentials in an hour, its ceiling")
+                }
+                Reached::Lost => format!("zone {zone}: {}", PauseCause::Lost),
             };
-            TurnedAway::new(Refusal::Rate, format!("{detail}, its ceiling"))
+            let until = rate
+                .full(uptime)
+                .map(|full| Moment(of(full, now, uptime).until));
+            let until = until.map_or(String::new(), |until| {
+                format!(": nothing is issued until {until}")
+            });
+            TurnedAway::new(Refusal::Rate, format!("{why}{until}"))
         })
+    }
+
+    /// The time in which nothing is issued in a zone, if it is now.
+    pub(super) fn pause(&self, zone: &ZoneName, now: UnixTime) -> Option<Pause> {
+        let uptime = clock::uptime().as_secs();
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = rates.get_mut(&zone.to_string())?.full(uptime)?;
+        Some(of(full, now, uptime))
+    }
+}
+
+/// As a clock on the wall has it, for other processes.
+fn of(full: Full, now: UnixTime, uptime: u64) -> Pause {
+    Pause {
+        cause: match full.reached {
+            Reached::Hour(_) => PauseCause::Hour,
+            Reached::Lost => PauseCause::Lost,
+            Reached::Minute(_) => PauseCause::Minute,
+        },
+        since: from_seconds(
+            now.as_secs()
+                .saturating_sub(uptime.saturating_sub(full.since)),
+        ),
+        until: from_seconds(now.as_secs() + full.until.saturating_sub(uptime)),
     }
 }
 

@@ -16,19 +16,19 @@ impl Desk {
     pub(super) fn status(&self, now: UnixTime) -> Value {
         let held = self.holder.all();
         let certificates: Vec<Value> = held.iter().take(SHOWN).map(|held| shown(held)).collect();
-        let uptime = clock::uptime().as_secs();
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let zones: Vec<Value> = self.ceilings.0.iter().take(SHOWN).map(|ceiling| {
             let zone = ceiling.zone.to_string();
-            let (minute, hour) = rates.get_mut(&zone).map_or((0, 0), |rate| rate.last(uptime));
+            let (minute, hour) = self.last(&zone);
+            let pause = self.pause(&ceiling.zone, now).map(|pause| {
+                json!({ "until": Moment(pause.until).to_string(), "because": pause.cause.as_str() })
+            });
             json!({
                 "zone": zone, "issued": self.counts.issued_in(&zone),
                 "lifetime": ceiling.lifetime.as_secs(), "forms": ceiling.forms.as_str(), "roles": ceiling.roles.as_str(),
                 "last_minute": minute, "per_minute": ceiling.per_minute,
-                "last_hour": hour, "per_hour": ceiling.per_hour,
+                "last_hour": hour, "per_hour": ceiling.per_hour, "pause": pause,
             })
         }).collect();
-        drop(rates);
         let checkpoint = self.checkpoints.as_ref().map(|log| {
             let last = log.last();
             json!({
@@ -51,6 +51,15 @@ impl Desk {
             "certificates": certificates, "pending": pending, "zones": zones, "counts": self.counts.json(),
             "checkpoint": checkpoint, "log": { "seq": end.seq, "last": end.last.to_string() },
         })
+    }
+}
+
+impl Desk {
+    /// How many there were in a zone in the last minute and hour.
+    fn last(&self, zone: &str) -> (usize, usize) {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = rates.get_mut(zone);
+        rate.map_or((0, 0), |rate| rate.last(clock::uptime().as_secs()))
     }
 }
 

@@ -1,6 +1,7 @@
 mod checkpoints;
 mod connections;
 mod made;
+mod pauses;
 
 use std::fs;
 
@@ -187,14 +188,6 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
         (
             Ask::Try {
                 certificate: held,
-                role: client,
-                lifetime: None,
-            },
-            Refusal::Role,
-        ),
-        (
-            Ask::Try {
-                certificate: held,
                 role: server,
                 lifetime: Some(7201),
             },
@@ -366,35 +359,4 @@ fn what_was_issued_counts_also_when_the_log_was_put_aside_since_then() {
     let desk = rig.open(more);
     assert!(issued(&desk));
     assert_eq!(refused(&desk.answer(ask(), ME)), Refusal::Rate);
-}
-
-#[test]
-fn a_log_that_is_gone_closes_for_an_hour_and_says_so() {
-    let rig = Rig::new();
-    let ask = || rig.ask(Role::Server, NAME, None);
-    drop(rig.open(""));
-    fs::remove_file(rig.folder.path().join("state/log.ndjson")).unwrap();
-    for _ in 0..2 {
-        // Also when it is started once more.
-        let desk = rig.open("");
-        let answer = desk.answer(ask(), ME);
-        assert_eq!(refused(&answer), Refusal::Rate);
-        assert!(
-            matches!(&answer, Answer::Refused { detail, .. } if detail.contains("in an hour")),
-            "{answer:?}"
-        );
-    }
-    let log = fs::read_to_string(rig.folder.path().join("state/log.ndjson")).unwrap();
-    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    assert_eq!(first["lost"], true);
-    // An hour later.
-    let now = clock::now().unwrap().as_secs();
-    let old = log.lines().next().unwrap();
-    let begin = format!("[[{},", now - 3600);
-    let at = old.find("[[").unwrap();
-    let end = at + old[at..].find(',').unwrap() + 1;
-    let old = format!("{}{begin}{}\n", &old[..at], &old[end..]);
-    fs::write(rig.folder.path().join("state/log.ndjson"), old).unwrap();
-    let desk = rig.open("");
-    assert!(matches!(desk.answer(ask(), ME), Answer::Credential(_)));
 }

@@ -74,6 +74,7 @@ impl Housekeeping {
         self.tell_what_is_missing(told);
         if let Ok(now) = clock::now() {
             let status = self.authority.cached_issuing_status(now);
+            tell_of_pauses(told, status.pausing(), now);
             tell_of_both_forms(told, status.both_forms);
             tell_of_servers_alone(told, status.servers_alone);
         }
@@ -244,6 +245,16 @@ fn tell_of_both_forms(told: &mut Told, both: Vec<BothFormsWarning>) {
     told.both_forms = both;
 }
 
+/// At most once in ten minutes: with many devices there is one each minute. Readiness tells of the long ones.
+fn tell_of_pauses(told: &mut Told, pausing: Vec<String>, now: UnixTime) {
+    let quiet_until = told.paused.unwrap_or(0) + 600;
+    if pausing.is_empty() || now.as_secs() < quiet_until {
+        return;
+    }
+    pausing.iter().for_each(|pause| tracing::warn!("{pause}"));
+    told.paused = Some(now.as_secs());
+}
+
 /// Once for each certificate, as long as it is so.
 fn tell_of_servers_alone(told: &mut Told, found: Vec<ServersAloneWarning>) {
     warn_of_new(&found, &told.servers_alone);
@@ -271,6 +282,8 @@ struct Told {
     same_node: Option<SameNodeWarning>,
     /// The zones that had credentials of both forms when it was looked last.
     both_forms: Vec<BothFormsWarning>,
+    /// When it was last told that a signing process issues nothing for some seconds.
+    paused: Option<u64>,
     /// The certificates for servers alone, in zones that issue for clients, when it was looked last.
     servers_alone: Vec<ServersAloneWarning>,
 }

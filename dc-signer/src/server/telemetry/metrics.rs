@@ -423,6 +423,7 @@ mod tests {
             can_issue: true,
             until: 1_999_000_000,
             warn_before: 1_814_400,
+            pause_until: 1_900_000_060,
             both_forms: true,
         };
         let key = KeyUsable {
@@ -458,6 +459,7 @@ mod tests {
             "dc_ready 1",
             "dc_zone_can_issue{zone=\"cpe.example.com\"} 1",
             "dc_zone_can_issue_until_seconds{zone=\"cpe.example.com\"} 1999000000",
+            "dc_zone_pause_until_seconds{zone=\"cpe.example.com\"} 1900000060",
             "dc_zone_has_both_forms{zone=\"cpe.example.com\"} 1",
             "dc_delegation_key_usable{zone=\"cpe.example.com\",slot=\"1\",state=\"active\"} 0",
             "dc_server_certificate_not_after_seconds 2000000000",

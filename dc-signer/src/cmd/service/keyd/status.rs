@@ -27,6 +27,15 @@ impl Args {
         let status: Value =
             serde_json::from_str(&json).map_err(|_| failed(ProcessFault::Malformed))?;
         print(&zones(&status))?;
+        for zone in list(&status["zones"]) {
+            let pause = &zone["pause"];
+            if let (Some(until), Some(why)) = (pause["until"].as_str(), pause["because"].as_str()) {
+                let zone = text(&zone["zone"]);
+                print(&format!(
+                    "nothing is issued in zone {zone} until {until}: {why}"
+                ))?;
+            }
+        }
         print(&"")?;
         print(&certificates(&status))?;
         print(&"")?;

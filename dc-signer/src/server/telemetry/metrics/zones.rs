@@ -20,6 +20,8 @@ pub struct ZoneAble {
     pub until: u64,
     /// From how long before that on it is said, in seconds.
     pub warn_before: u64,
+    /// Until when the signing process that has its key issues nothing; 0 if it issues.
+    pub pause_until: u64,
     /// Credentials of both forms may be valid in it.
     pub both_forms: bool,
 }
@@ -43,6 +45,7 @@ pub(super) struct ZoneGauges {
     can_issue: Family<OfZone, Gauge>,
     until: Family<OfZone, Gauge>,
     warn_before: Family<OfZone, Gauge>,
+    pause_until: Family<OfZone, Gauge>,
     both_forms: Family<OfZone, Gauge>,
     keys: Family<Certificate, Gauge>,
     /// The labels that were set last: a gauge stays as long as what it is about.
@@ -59,6 +62,8 @@ impl ZoneGauges {
         let text =
             "How long before that somebody should know, in seconds: less for short certificates";
         r.register("zone_warn_before_seconds", text, self.warn_before.clone());
+        let text = "Until when the signing process that has a zone's key issues nothing, in seconds since 1970; 0 if it issues";
+        r.register("zone_pause_until_seconds", text, self.pause_until.clone());
         let text = "Whether credentials of both forms may be valid in a zone";
         r.register("zone_has_both_forms", text, self.both_forms.clone());
         let text = "Whether this process can sign with a delegation certificate";
@@ -73,6 +78,7 @@ impl ZoneGauges {
             self.can_issue.clear();
             self.until.clear();
             self.warn_before.clear();
+            self.pause_until.clear();
             self.both_forms.clear();
             self.keys.clear();
             *known = (names, labels);
@@ -86,6 +92,8 @@ impl ZoneGauges {
             self.until.get_or_create(&zone).set(signed(able.until));
             let gauge = self.warn_before.get_or_create(&zone);
             gauge.set(signed(able.warn_before));
+            let gauge = self.pause_until.get_or_create(&zone);
+            gauge.set(signed(able.pause_until));
             let gauge = self.both_forms.get_or_create(&zone);
             gauge.set(i64::from(able.both_forms));
         }

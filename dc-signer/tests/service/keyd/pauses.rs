@@ -1,0 +1,109 @@
+//! A process that issues nothing for a while: whoever looks at the service is told, before a device comes.
+
+use super::*;
+
+const CAN_ISSUE: &str = "dc_zone_can_issue{zone=\"cpe.example.com\"}";
+const USABLE: &str =
+    "dc_delegation_key_usable{zone=\"cpe.example.com\",slot=\"2\",state=\"active\"}";
+const PAUSE: &str = "dc_zone_pause_until_seconds{zone=\"cpe.example.com\"}";
+
+/// Shows that readiness, metrics, `check`, `zones list` and the log agree that nothing is issued, for this reason.
+fn is_said_everywhere(rig: &Rig, cause: &str) {
+    rig.wait_until("it says that it is not ready", || {
+        rig.client().get("/readyz").status == 503
+    });
+    let config = rig.data().join("config.toml");
+    let (content, check) = command(&["check"], &config);
+    assert!(!content, "{check}");
+    let (listed, list) = command(&["zones", "list"], &config);
+    assert!(listed, "{list}");
+    rig.wait_until("the log says why", || rig.log().contains(cause));
+    let readyz = rig.client().get("/readyz").body;
+    for said in [readyz, check, list, rig.log()] {
+        assert!(
+            said.contains("issues nothing until 2") && said.contains(cause),
+            "{said}"
+        );
+    }
+    let metrics = rig.admin().get("/metrics").body;
+    for line in [
+        "dc_ready 0",
+        &format!("{CAN_ISSUE} 0"),
+        &format!("{USABLE} 0"),
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    assert!(!metrics.contains(&format!("{PAUSE} 0")), "{metrics}");
+}
+
+fn is_ready_again(rig: &Rig) {
+    rig.wait_until("it is ready again by itself", || {
+        rig.client().get("/readyz").status == 200
+    });
+    let metrics = rig.admin().get("/metrics").body;
+    for line in [
+        "dc_ready 1",
+        &format!("{CAN_ISSUE} 1"),
+        &format!("{USABLE} 1"),
+        &format!("{PAUSE} 0"),
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let config = rig.data().join("config.toml");
+    for what in [&["check"][..], &["zones", "list"]] {
+        let (content, said) = command(what, &config);
+        assert!(content && !said.contains("issues nothing"), "{said}");
+    }
+}
+
+#[test]
+fn a_process_whose_log_is_gone_is_said_by_the_service_before_a_device_comes() {
+    let mut process = Process::start("");
+    let rig = service(&process);
+    is_ready_again(&rig);
+    process.kill();
+    let (log, elsewhere) = (process.path("state/log.ndjson"), process.path("elsewhere"));
+    fs::rename(&log, &elsewhere).unwrap();
+    process.begin();
+    is_said_everywhere(&rig, "its own log is gone or damaged");
+    // What helps after a theft is done meanwhile.
+    let front = process.path("front");
+    let import = ["zones", "rollover", "cpe.example.com", "--import"];
+    let import = [
+        &import[..],
+        &[front.to_str().unwrap(), "--reason", "a test"],
+    ];
+    let (done, said) = command(&import.concat(), &rig.data().join("config.toml"));
+    assert!(done, "{said}");
+    process.kill();
+    fs::rename(&elsewhere, &log).unwrap();
+    process.begin();
+    is_ready_again(&rig);
+    // A service that tries its key for clients too has asked for nothing that may not be.
+    let refused = |line: &Value| line["act"] == "refuse";
+    assert!(!process.written().iter().any(refused));
+}
+
+#[test]
+fn a_ceiling_of_an_hour_is_said_as_a_fault_and_one_of_a_minute_as_a_fact() {
+    let process = Process::start("per_hour = 1\n");
+    let rig = service(&process);
+    is_ready_again(&rig);
+    Router::enrolled(&rig, "one");
+    is_said_everywhere(&rig, "ceiling (per_hour)");
+
+    let process = Process::start("per_minute = 1\n");
+    let rig = service(&process);
+    Router::enrolled(&rig, "one");
+    let paused = || {
+        let metrics = rig.admin().get("/metrics").body;
+        metrics.contains(PAUSE) && !metrics.contains(&format!("{PAUSE} 0"))
+    };
+    rig.wait_until("the metrics say so", paused);
+    assert_eq!(rig.client().get("/readyz").status, 200);
+    let metrics = rig.admin().get("/metrics").body;
+    assert!(metrics.contains("dc_ready 1") && metrics.contains(&format!("{CAN_ISSUE} 1")));
+    rig.wait_until("the log says so", || rig.log().contains("(per_minute)"));
+    let (content, said) = command(&["check"], &rig.data().join("config.toml"));
+    assert!(content, "{said}");
+}
