@@ -17,9 +17,10 @@ pub(crate) fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::IsADirectory => ": give a file, not a folder",
         // Which is also what making a folder under a file's name fails with.
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            ": a part of the path is a file, not a folder"
+        io::ErrorKind::AlreadyExists => {
+            ": nothing that is there is replaced: give another name, or move it away first"
         }
+        io::ErrorKind::NotADirectory => ": a part of the path is a file, not a folder",
         io::ErrorKind::NotFound => ": check the path",
         io::ErrorKind::PermissionDenied => ": change its permissions, or run as its owner",
         io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => ": make room",
