@@ -19,6 +19,7 @@ const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAUFBQUFBQUF
 fn signed() -> (Signer, String) {
     let signer = Signer::new();
     signer.0.write("audit.pem", KEY);
+    signer.0.set_mode("audit.pem", 0o600);
     for name in ["one", "two", "three"] {
         signer.run(&["devices", "add", name]).succeeded();
     }
@@ -27,6 +28,23 @@ fn signed() -> (Signer, String) {
     let made = signer.run(&make).succeeded();
     let key = made.lines().last().unwrap().to_owned();
     (signer, key)
+}
+
+#[test]
+fn no_checkpoint_is_signed_with_a_key_that_others_may_read() {
+    let (signer, _) = signed();
+    let before = signer.0.read("checkpoints");
+    let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
+    let make = [&make[..], &["--append", "checkpoints"]].concat();
+    for mode in [0o604, 0o644, 0o622] {
+        signer.0.set_mode("audit.pem", mode);
+        signer
+            .run(&make)
+            .refused(&["audit.pem", "others may read it", "'chmod 600'"]);
+    }
+    assert_eq!(signer.0.read("checkpoints"), before);
+    signer.0.set_mode("audit.pem", 0o640);
+    signer.run(&make).succeeded();
 }
 
 #[test]
@@ -126,6 +144,7 @@ fn old_log() -> Sandbox {
         "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c'\nkey = 'k'\n",
     );
     sandbox.write("audit.pem", KEY);
+    sandbox.set_mode("audit.pem", 0o600);
     for folder in ["data", "archive"] {
         std::fs::create_dir(sandbox.path(folder)).unwrap();
     }

@@ -446,6 +446,21 @@ fn check_judges_as_the_service_would() {
 }
 
 #[test]
+fn a_checkpoint_key_of_roots_is_to_be_given_to_the_service_and_not_opened() {
+    let Some(owned) = Owned::with_zone() else {
+        return;
+    };
+    owned.sandbox.write("audit.pem", "a key");
+    owned.sandbox.set_mode("audit.pem", 0o600);
+    let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
+    let refused = owned.run(&[&make[..], &["--append", "checkpoints"]].concat());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let give = format!("do 'chown {} audit.pem'", owned.service.uid);
+    assert!(refused.stderr.contains(&give), "{refused:?}");
+    assert!(!refused.stderr.contains("permissions"), "{refused:?}");
+}
+
+#[test]
 fn what_root_makes_where_nothing_was_is_the_owners_above_or_said_to_be_roots() {
     let Some(owned) = Owned::new() else { return };
     fs::remove_dir(owned.sandbox.path("data")).unwrap();

@@ -103,6 +103,7 @@ fn a_log_is_compared_with_its_checkpoints() {
         "audit.pem",
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUF\n-----END PRIVATE KEY-----\n",
     );
+    signer.0.set_mode("audit.pem", 0o600);
     let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
     let make = [&make[..], &["--append", "checkpoints"]].concat();
     let made = signer.run(&make).succeeded();
@@ -125,6 +126,7 @@ fn a_log_is_compared_with_its_checkpoints() {
     assert!(cut.stderr.contains("the audit log was"), "{cut:?}");
     let pem = std::fs::read_to_string(signer.0.path("audit.pem")).unwrap();
     other.0.write("audit.pem", &pem);
+    other.0.set_mode("audit.pem", 0o600);
     other.run(&make).refused(&["the audit log was"]);
     assert_eq!(
         std::fs::read_to_string(other.0.path("checkpoints")).unwrap(),

@@ -23,6 +23,7 @@ use rustls::crypto::ring::default_provider;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::secret::SecretSource;
 use crate::{files, pem};
 
 pub use crate::key_error::KeyError;
@@ -48,6 +49,13 @@ pub use unlock::Unlock;
 /// [`Error::MissingPem`].
 pub fn read(path: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
     pem::private_key(path, &files::read(path)?)
+}
+
+/// Reads the one private key of a PEM file of at most 1,024 bytes that nobody but its owner and its group may read.
+///
+/// Fails with [`Error::Secret`], [`Error::EncryptedKey`], [`Error::BadPem`] or [`Error::MissingPem`].
+pub fn read_private(path: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
+    pem::private_key(path, &SecretSource::File(path.into()).read()?)
 }
 
 /// Reads a private key and makes of it something that signs with it.

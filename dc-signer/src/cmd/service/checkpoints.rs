@@ -45,9 +45,9 @@ impl Checkpoints {
     }
 }
 
-/// Reads the key of a log, in PKCS#8 within PEM.
+/// Reads the key of a log, in PKCS#8 within PEM: who else has it can sign for another log.
 pub(super) fn signing_key(path: &Path, name: &str) -> Result<SigningKey, Error> {
-    let key = keys::read(path)?;
+    let key = keys::read_private(path)?;
     SigningKey::from_pkcs8(name, key.secret_der()).map_err(wrong(path))
 }
 
