@@ -190,6 +190,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/zones/{zone}/roles", post(zones::roles))
         .route("/v1/admin/zones/{zone}/rollover", post(zones::rollover))
         .route("/v1/admin/zones/{zone}/pull-renewals", post(zones::pull))
+        .route("/v1/admin/zones/{zone}/remove", post(zones::remove))
         .route("/v1/admin/approvals", get(approvals::list))
         .route(
             "/v1/admin/approvals/{number}/approve",

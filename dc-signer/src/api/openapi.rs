@@ -30,7 +30,7 @@ use dc_protocol::{ENROLL, RENEW};
         approvals::retire, approvals::list, approvals::approve, approvals::refuse,
         operators::list, operators::renew, operators::disable, operators::enable,
         audit::list, audit::export, audit::checkpoint,
-        zones::list, zones::add, zones::forms, zones::roles, zones::rollover, zones::pull,
+        zones::list, zones::add, zones::forms, zones::roles, zones::rollover, zones::pull, zones::remove,
         health::alive, health::ready, health::metrics, document,
     ),
     components(schemas(AddLine, AuditRecord, NewDevice)),

@@ -62,6 +62,25 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Answer(Zone::at(act.at, &added))))
 }
 
+/// Remove a zone that never had a delegation certificate or a device.
+#[utoipa::path(post, path = "/v1/admin/zones/{zone}/remove", tag = "operators", security(("token" = [])),
+    params(("zone" = String, Path, description = "The zone")), request_body = Because,
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
+    ))]
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Path(zone): Path<String>,
+    Json(because): Json<Because>,
+) -> Result<StatusCode, ApiError> {
+    let zone = parse(&zone)?;
+    let act = super::act_because(admin.actor(), &because.reason)?;
+    app.authority.remove_zone(&zone, &act).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Change which forms a zone issues.
 #[utoipa::path(post, path = "/v1/admin/zones/{zone}/forms", tag = "operators", security(("token" = [])),
     params(("zone" = String, Path, description = "The zone")), request_body = ZoneForms,

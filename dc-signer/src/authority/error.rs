@@ -200,7 +200,9 @@ pub enum Error {
         max: Duration,
     },
     /// There are several zones, or none, and none was named.
-    #[error("there is not exactly one zone: name the one that is meant")]
+    #[error(
+        "there is not exactly one zone: name the one that is meant; 'dc-signer zones remove' takes one away that was added by mistake"
+    )]
     WhichZone,
     /// The manufacturer's certificate has no serial number that can be read.
     #[error(

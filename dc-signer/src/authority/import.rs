@@ -11,15 +11,14 @@ use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
 use super::secrets::Sealing;
-use super::view::ZoneView;
 use super::{Authority, Error};
 use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::{Roles, Warning};
-use dc_store::registry::{self, DelegationState, Sha256, ZoneDelegation};
-use dc_store::{Act, NewDelegation};
+use dc_store::registry::{self, DelegationState, Sha256, SharedDelegation, Zone, ZoneDelegation};
+use dc_store::{Act, NewDelegation, NewZone};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]
@@ -59,6 +58,12 @@ impl Import {
             key_name,
             delegation,
         })
+    }
+
+    /// When the certificate begins.
+    #[must_use]
+    pub fn not_before(&self) -> UnixTime {
+        self.delegation.certificate().not_before()
     }
 }
 
@@ -109,37 +114,15 @@ impl Authority {
         import: Import,
         by: &Act,
     ) -> Result<Imported, Error> {
-        let Import {
-            delegation,
-            for_clients,
-            chain,
-            key,
-            key_name,
-            warnings,
-        } = import;
-        let slot = check(zone, &delegation, by.at)?;
         let view = self.delegations.refresh(&self.store).await?;
-        may_come(view.zone(zone)?, &slot, &delegation, for_clients.is_some())?;
-        let sha256 = slot.certificate_sha256;
-        let to = self.delegations.folder(&sha256);
-        self.keep_secrets().await?;
-        let sealing = self.secrets.sealing();
-        let share = move || {
-            let share = |sealing: Sealing| sealing.share(sha256, &chain, (key_name, &key));
-            (sealing.map(share).transpose(), chain, key)
-        };
-        let (shared, chain, key) = self.signing.run(share).await?;
-        let shared = shared?;
-        let was_here = match &shared {
-            Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),
-            None => is_here(&to, &sha256, self.unlock())?,
-        };
-        let (of, now) = (zone.clone(), by.at);
-        let trying = move || try_once(&of, delegation, for_clients, sha256, now);
-        self.signing.run(trying).await??;
-        if shared.is_none() && !was_here {
-            keep(&chain, (key_name, &key), &to)?;
-        }
+        let managed = &view.zone(zone)?.managed;
+        let ready = self.make_ready(zone, Some(managed), import, by.at).await?;
+        let Ready {
+            slot,
+            shared,
+            was_here,
+            warnings,
+        } = ready;
         let imported = match &shared {
             Some(shared) => self.store.import_shared_delegation(&slot, shared, by).await,
             None => self.store.import_delegation(&slot, by).await,
@@ -163,25 +146,111 @@ impl Authority {
             warnings,
         })
     }
+
+    /// Adds a zone with its first delegation certificate, in one transaction.
+    ///
+    /// Fails with [`ZoneExists`](registry::Error::ZoneExists), and as [`Self::take_delegation`] does; then nothing has changed.
+    pub async fn add_zone_with(
+        &self,
+        new: &NewZone,
+        import: Import,
+        by: &Act,
+    ) -> Result<Imported, Error> {
+        let view = self.delegations.refresh(&self.store).await?;
+        if view.zone(&new.zone).is_ok() {
+            return Err(registry::Error::ZoneExists.into());
+        }
+        if new.roles == Roles::Both && import.for_clients.is_none() {
+            let path = import.delegation.chain_path().into();
+            return Err(Error::NotForClients { path });
+        }
+        let ready = self.make_ready(&new.zone, None, import, by.at).await?;
+        let (slot, shared) = (&ready.slot, ready.shared.as_ref());
+        let number = self.store.add_zone_with(new, slot, shared, by).await?;
+        self.delegations.refresh(&self.store).await?;
+        Ok(Imported {
+            slot: number,
+            known: false,
+            warnings: ready.warnings,
+        })
+    }
+
+    /// Whatever an import is refused for comes before anything is written but the copy of the key.
+    async fn make_ready(
+        &self,
+        zone: &ZoneName,
+        managed: Option<&Zone>,
+        import: Import,
+        now: UnixTime,
+    ) -> Result<Ready, Error> {
+        let Import {
+            delegation,
+            for_clients,
+            chain,
+            key,
+            key_name,
+            warnings,
+        } = import;
+        let slot = check(zone, &delegation, now)?;
+        if let Some(managed) = managed {
+            may_come(managed, &slot, &delegation, for_clients.is_some())?;
+        }
+        let sha256 = slot.certificate_sha256;
+        let to = self.delegations.folder(&sha256);
+        self.keep_secrets().await?;
+        let sealing = self.secrets.sealing();
+        let share = move || {
+            let share = |sealing: Sealing| sealing.share(sha256, &chain, (key_name, &key));
+            (sealing.map(share).transpose(), chain, key)
+        };
+        let (shared, chain, key) = self.signing.run(share).await?;
+        let shared = shared?;
+        let was_here = match &shared {
+            Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),
+            None => is_here(&to, &sha256, self.unlock())?,
+        };
+        let of = zone.clone();
+        let trying = move || try_once(&of, delegation, for_clients, sha256, now);
+        self.signing.run(trying).await??;
+        if shared.is_none() && !was_here {
+            keep(&chain, (key_name, &key), &to)?;
+        }
+        Ok(Ready {
+            slot,
+            shared,
+            was_here,
+            warnings,
+        })
+    }
+}
+
+/// A delegation certificate that nothing is against, and whose key can be used here.
+struct Ready {
+    slot: NewDelegation,
+    /// Its key for the other signers, if the secrets are sealed in the database.
+    shared: Option<SharedDelegation>,
+    /// The key was here before.
+    was_here: bool,
+    warnings: Vec<Warning>,
 }
 
 /// Shows that a certificate may become the next one of a zone.
 ///
 /// Fails with [`SlotIsGone`](registry::Error::SlotIsGone) and [`Error::NotForClients`].
 fn may_come(
-    zone: &ZoneView,
+    zone: &Zone,
     slot: &NewDelegation,
     delegation: &Delegation,
     is_for_clients: bool,
 ) -> Result<(), Error> {
     // Its key would lie here, and be worth something to a thief alone.
     let same = |one: &&ZoneDelegation| one.certificate_sha256 == slot.certificate_sha256;
-    let known = zone.managed.delegations.iter().find(same);
+    let known = zone.delegations.iter().find(same);
     if let Some(gone) = known.filter(|one| one.state == DelegationState::Gone) {
         let number = gone.number;
         return Err(registry::Error::SlotIsGone { number }.into());
     }
-    if zone.managed.roles == Roles::Both && !is_for_clients {
+    if zone.roles == Roles::Both && !is_for_clients {
         let path = delegation.chain_path().into();
         return Err(Error::NotForClients { path });
     }

@@ -136,7 +136,8 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::DelegationExists { .. }
         | registry::Error::DelegationOrder { .. }
         | registry::Error::TooLittleLeft { .. }
-        | registry::Error::ZoneExists => Kind::Conflict,
+        | registry::Error::ZoneExists
+        | registry::Error::ZoneWasUsed => Kind::Conflict,
         registry::Error::AuditLink { .. } | registry::Error::AuditSequence { .. } => Kind::Internal,
         registry::Error::BadAction
         | registry::Error::BadCode

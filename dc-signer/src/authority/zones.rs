@@ -31,6 +31,16 @@ impl Authority {
         self.managed(&new.zone).await
     }
 
+    /// Removes a zone that never had a delegation certificate, nor a device.
+    ///
+    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone) and
+    /// [`ZoneWasUsed`](dc_store::registry::Error::ZoneWasUsed).
+    pub async fn remove_zone(&self, zone: &ZoneName, by: &Act) -> Result<(), Error> {
+        self.store.remove_zone(zone, by).await?;
+        self.delegations.refresh(&self.store).await?;
+        Ok(())
+    }
+
     /// Changes which forms a zone's devices get.
     ///
     /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).

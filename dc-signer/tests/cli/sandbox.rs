@@ -118,7 +118,7 @@ impl Sandbox {
             ["devices", "suspend" | "resume" | "retire" | "replace", ..]
             | [
                 "zones",
-                "forms" | "roles" | "pull-renewals" | "rollover" | "end",
+                "forms" | "roles" | "pull-renewals" | "remove" | "rollover" | "end",
                 ..,
             ]
             | ["operators", "add" | "disable" | "enable" | "renew", ..] => true,

@@ -461,6 +461,75 @@ fn the_name_of_a_suspended_device_goes_on_only_with_a_word_for_it() {
 }
 
 #[test]
+fn a_zone_with_a_certificate_that_is_refused_is_not_added() {
+    let signer = Signer::new();
+    let zones = || signer.run(&["zones", "list"]).succeeded();
+    let acts = || signer.run(&["audit", "list"]).succeeded();
+    let before = (zones(), acts(), signer.0.names("data/delegations"));
+    let add = ["zones", "add", "x.example.com", "--import"];
+    let refused = |folder: &str, words: &str| {
+        signer
+            .run(&[&add[..], &[folder]].concat())
+            .refused(&[words]);
+        let after = (zones(), acts(), signer.0.names("data/delegations"));
+        assert_eq!(after, before, "{folder}");
+    };
+    // Another zone's, with its key, and with another key.
+    refused("vendor", "does not cover x.example.com");
+    let init = |folder: &str| {
+        let init = ["init", folder, "--zone", "x.example.com"];
+        signer.0.run(&init).succeeded();
+    };
+    init("mixed");
+    signer
+        .0
+        .write("mixed/key.pem", signer.0.read("vendor/key.pem"));
+    refused("mixed", "key.pem");
+    excluding_vendor(&signer.0, "excluding", &["example.com"]);
+    refused("excluding", "x.example.com");
+    refused("nowhere", "nowhere");
+    // A device is added to the only zone, as before.
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    init("right");
+    let added = signer.run(&[&add[..], &["right"]].concat()).succeeded();
+    assert!(added.contains("active"), "{added}");
+    signer
+        .run(&[&add[..], &["right"]].concat())
+        .refused(&["there already"]);
+}
+
+#[test]
+fn a_zone_that_was_never_used_is_removed_and_every_other_one_stays() {
+    let signer = Signer::new();
+    let add = ["zones", "add", "other.example.com"];
+    let remove = ["zones", "remove", "other.example.com"];
+    let only = ["devices", "add", "customer-1"];
+    for _ in 0..2 {
+        signer.run(&add).succeeded();
+        signer.run(&only).refused(&["not exactly one zone"]);
+        let removed = signer.run(&remove).succeeded();
+        assert!(removed.contains("other.example.com is removed"));
+        signer.run(&remove).refused(&["no such zone"]);
+        signer.run(&only).succeeded();
+    }
+    let acts = signer.run(&["audit", "list"]).succeeded();
+    assert_eq!(acts.matches("remove-zone").count(), 2, "{acts}");
+    signer.run(&["audit", "verify"]).succeeded();
+    signer.run(&add).succeeded();
+    let device = ["devices", "add", "customer-2", "--zone"];
+    signer
+        .run(&[&device[..], &["other.example.com"]].concat())
+        .succeeded();
+    let remove_used = |zone: &str| {
+        signer
+            .run(&["zones", "remove", zone])
+            .refused(&["has or had"]);
+    };
+    remove_used("other.example.com");
+    remove_used("cpe.example.com");
+}
+
+#[test]
 fn a_zone_moves_on_and_keeps_its_keys_to_itself() {
     let signer = Signer::new();
     signer

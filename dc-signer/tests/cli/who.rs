@@ -312,6 +312,7 @@ fn rights_are_taken_and_given_back_for_a_reason() {
         &["zones", "roles", "cpe.example.com", "both"],
         &["zones", "rollover", "cpe.example.com"],
         &["zones", "pull-renewals", "cpe.example.com"],
+        &["zones", "remove", "cpe.example.com"],
         &["operators", "disable", "alice"],
         &["operators", "enable", "alice"],
         &["operators", "renew"],

@@ -115,6 +115,23 @@ fn a_replaced_device_keeps_its_name_and_a_sold_one_does_not() {
 }
 
 #[test]
+fn a_zone_that_was_never_used_is_removed() {
+    let rig = Rig::start();
+    let of = |zone: &str| format!("/v1/admin/zones/{zone}/remove");
+    let new = json!({"zone": "x.example.com"});
+    rig.admin().post("/v1/admin/zones", &new).ok();
+    rig.admin().act(&of("x.example.com"), &json!({})).ok();
+    rig.admin()
+        .act(&of("x.example.com"), &json!({}))
+        .refused(404, "not-found");
+    rig.admin()
+        .act(&of("cpe.example.com"), &json!({}))
+        .refused(409, "conflict");
+    let zones = rig.admin().get("/v1/admin/zones").ok();
+    assert_eq!(zones.as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_zones_devices_are_asked_to_renew_and_rollover_needs_a_next_certificate() {
     let rig = Rig::start();
     let zone = "/v1/admin/zones/cpe.example.com";

@@ -5,7 +5,7 @@ pub(crate) fn reason_of<'a>(arguments: &[&str]) -> &'a [&'a str] {
     let takes_one = matches!(
         arguments,
         ["devices", "suspend" | "resume" | "retire" | "replace", ..]
-            | ["zones", "pull-renewals" | "rollover" | "end", ..]
+            | ["zones", "pull-renewals" | "remove" | "rollover" | "end", ..]
             | ["operators", "add" | "disable" | "enable" | "renew", ..]
             | [
                 "secrets",

@@ -70,6 +70,7 @@ fn nobody_takes_rights_or_gives_them_back_without_a_reason() {
         format!("{device}/replace"),
         format!("{zone}/rollover"),
         format!("{zone}/pull-renewals"),
+        format!("{zone}/remove"),
         "/v1/admin/operators/dev/disable".to_owned(),
         "/v1/admin/operators/dev/enable".to_owned(),
     ] {

@@ -9,9 +9,8 @@ use dc_pki::{Forms, Roles, clock};
 use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::json;
 use dc_signer::authority::{BothFormsWarning, Import};
-use dc_store::NewZone;
 use dc_store::owner;
-use dc_store::registry::{DelegationState, Reason, Role, Zone};
+use dc_store::registry::{DelegationState, Role, Zone};
 
 use super::approvals;
 use super::error::Error;
@@ -20,7 +19,9 @@ use super::print;
 use crate::cmd::table::Table;
 use crate::cmd::warn;
 
+mod add;
 mod end;
+mod remove;
 
 /// Manage zones and their delegation certificates
 #[derive(Debug, clap::Args)]
@@ -32,35 +33,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Add a zone, with its first delegation certificate
-    Add(Add),
+    Add(add::Args),
     End(end::Args),
     Forms(SetForms),
+    Remove(remove::Args),
     Roles(SetRoles),
     /// List the zones with their delegation certificates
     List(List),
     PullRenewals(PullRenewals),
     /// Move a zone on to its next delegation certificate
     Rollover(Rollover),
-}
-
-#[derive(Debug, clap::Args)]
-struct Add {
-    /// The zone, such as cpe.example.com
-    #[arg(value_parser = ZoneName::parse)]
-    zone: ZoneName,
-    /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
-    /// to clients that do not require the unique name
-    #[arg(long, default_value = "named")]
-    forms: Forms,
-    /// A folder with the delegation certificate's chain.pem and key.pem; a copy is kept in the data folder
-    #[arg(long, value_name = "DIR")]
-    import: Option<PathBuf>,
-    /// The reason or a ticket, for the audit log
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<Reason>,
-    #[command(flatten)]
-    acting: Acting,
 }
 
 /// Change which forms of credentials a zone's devices get
@@ -171,6 +153,7 @@ impl Args {
                 }
             }),
             What::Forms(forms) => forms.run(),
+            What::Remove(remove) => remove.run(),
             What::Roles(roles) => roles.run(),
             What::PullRenewals(pull) => pull.run(),
             What::Rollover(rollover) => rollover.run(),
@@ -197,31 +180,6 @@ impl SetRoles {
             open.authority.set_roles(zone, roles, &who.act()?).await?;
             show(open, zone).await
         })
-    }
-}
-
-impl Add {
-    fn run(self) -> Result<(), Error> {
-        // Its first certificate takes no other's place.
-        let first: Option<Reason> = FIRST.parse().ok();
-        let why = self.reason.as_ref().or(first.as_ref());
-        self.acting
-            .with_authority(Role::Admin, why, async |open, who| {
-                let new = NewZone {
-                    zone: self.zone.clone(),
-                    forms: self.forms,
-                    roles: Roles::Server,
-                };
-                // Before anything is changed.
-                let first = self.import.as_deref();
-                let first = first.map(|folder| read(open, folder)).transpose()?;
-                open.store.add_zone(&new, &who.act()?).await?;
-                if let Some(first) = first {
-                    import(open, who, &self.zone, first).await?;
-                    open.authority.rollover(&self.zone, &who.act()?).await?;
-                }
-                show(open, &self.zone).await
-            })
     }
 }
 
@@ -366,8 +324,6 @@ fn table(zones: &[Zone]) -> Table<7> {
     table
 }
 
-/// The reason for a zone's first certificate, if nobody says another.
-const FIRST: &str = "the zone's first certificate";
 const HELP: &str = "\
 A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
 one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
@@ -378,6 +334,7 @@ One that issues both is warned of here, by 'dc-signer check', in the log, in the
 
 Examples:
   dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
+  dc-signer zones remove cpq.example.com --reason 'mistyped' --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --import vendor-2027 --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --to 1 --reason NOC-4711 --config /etc/dc-signer/config.toml

@@ -26,6 +26,8 @@ pub(super) struct Derived {
     operators: BTreeMap<String, Noted>,
     /// By name, the last record about a zone, with its detail, which older ones have not.
     zones: BTreeMap<String, (u64, Option<Sha256>)>,
+    /// By name, the record that removed a zone.
+    removed_zones: BTreeMap<String, u64>,
     secrets: Secrets,
     slots: Slots,
     people: People,
@@ -56,6 +58,7 @@ impl Derived {
             past,
             operators: BTreeMap::new(),
             zones: BTreeMap::new(),
+            removed_zones: BTreeMap::new(),
             secrets: Secrets::default(),
             slots: Slots::default(),
             people: People::new(past.replayed),
@@ -167,6 +170,10 @@ impl Derived {
             (Action::NewZone | Action::ChangeZone, _, Some(zone)) => {
                 self.zones.insert(zone.clone(), (seq, entry.detail_sha256));
             }
+            (Action::RemoveZone, _, Some(zone)) => {
+                self.zones.remove(zone);
+                self.removed_zones.insert(zone.clone(), seq);
+            }
             _ => {}
         }
     }
@@ -258,6 +265,8 @@ impl Derived {
         for zone in zones::all(session).await? {
             let name = zone.zone.to_string();
             match self.zones.get(&name) {
+                // It was removed where the newer log was written, and not here.
+                None if self.is_removed_elsewhere(&name) => {}
                 None => found.add(no_record("the zone", name.clone())),
                 Some(said) => self.check_zone(&zone, *said, changes, found),
             }
@@ -266,6 +275,11 @@ impl Derived {
         let all = self.zones.iter().map(|(name, (seq, _))| (name, seq));
         self.check_there("zone", &there, all, found);
         Ok(())
+    }
+
+    fn is_removed_elsewhere(&self, zone: &str) -> bool {
+        let seq = self.removed_zones.get(zone);
+        seq.is_some_and(|seq| *seq <= self.past.replayed)
     }
 
     fn check_zone(

@@ -54,6 +54,7 @@ mod shared_secrets;
 mod standing;
 mod times;
 mod turns;
+mod whole_zones;
 mod withdrawn;
 mod witnessed;
 mod work;

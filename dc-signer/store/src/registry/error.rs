@@ -251,6 +251,11 @@ pub enum Error {
     /// The zone is there already.
     #[error("the zone is there already")]
     ZoneExists,
+    /// A zone that is to be removed has or had a delegation certificate or a device.
+    #[error(
+        "the zone has or had a delegation certificate or a device, so what was issued in it may be asked about: only one that never had either can be removed"
+    )]
+    ZoneWasUsed,
 }
 
 fn state_fix(state: State) -> &'static str {

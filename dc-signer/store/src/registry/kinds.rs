@@ -17,7 +17,8 @@ impl Action {
                 | Self::ImportDelegation
                 | Self::NewCode
                 | Self::NewZone
-                | Self::RenewOperator
+                | Self::RemoveZone
+            | Self::RenewOperator
                 | Self::Replace
         )
     }
@@ -65,6 +66,7 @@ impl Action {
             | Self::OrderDelegation
             | Self::Read
             | Self::RefuseApproval
+            | Self::RemoveZone
             | Self::RenewOperator
             | Self::Replay
             | Self::ResealSecrets

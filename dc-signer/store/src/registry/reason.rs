@@ -60,6 +60,7 @@ impl Action {
                 | Self::EnableOperator
                 | Self::NewName
                 | Self::RefuseApproval
+                | Self::RemoveZone
                 | Self::RenewOperator
                 | Self::Replace
                 | Self::Replay

@@ -97,6 +97,8 @@ actions! {
     Read = "read",
     /// An operator did not agree to what another had asked for.
     RefuseApproval = "refuse-approval",
+    /// A zone was removed that never had a delegation certificate, nor a device.
+    RemoveZone = "remove-zone",
     /// An operator got another token, or another certificate.
     RenewOperator = "renew-operator",
     /// A device was replaced.

@@ -6,6 +6,10 @@ use crate::registry::{Action, Change, Replacement, ZoneDelegation};
 on_both! {
     a_certificate_is_imported_once,
     a_zone_is_added_once,
+    a_zone_is_removed_that_never_had_a_certificate_or_a_device,
+    a_zone_that_was_removed_and_is_there_is_found,
+    a_zone_with_a_device_is_not_removed,
+    a_zone_with_a_first_certificate_is_added_whole_or_not_at_all,
     forms_are_left_with_a_device_that_has_another_name_since,
     forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid,
     only_one_delegation_is_active_whatever_replicas_do,
@@ -54,6 +58,75 @@ async fn a_zone_is_added_once(db: &Database) {
         .map(|zone| zone.zone.to_string())
         .collect();
     assert_eq!(zones, ["a.example.com", "cpe.example.com"]);
+}
+
+async fn a_zone_with_a_first_certificate_is_added_whole_or_not_at_all(db: &Database) {
+    let store = &*db.store;
+    let new = NewZone {
+        zone: zone(),
+        forms: Forms::Named,
+        roles: Roles::Server,
+    };
+    // It is of another zone, which there is not.
+    let other = NewDelegation {
+        zone: ZoneName::parse("a.example.com").unwrap(),
+        ..new_delegation(1)
+    };
+    let added = store.add_zone_with(&new, &other, None, &by(NOW)).await;
+    assert_eq!(refused(added.unwrap_err()), registry::Error::UnknownZone);
+    assert_eq!(store.zones().await.unwrap(), []);
+    assert_eq!(store.audit_head().await.unwrap().seq, 0);
+    let first = new_delegation(1);
+    let added = store.add_zone_with(&new, &first, None, &by(NOW)).await;
+    assert_eq!(added.unwrap(), 1);
+    let managed = managed(store).await;
+    assert_eq!(managed.delegations[0].state, DelegationState::Next);
+    let again = store.add_zone_with(&new, &first, None, &by(NOW)).await;
+    assert_eq!(refused(again.unwrap_err()), registry::Error::ZoneExists);
+    store.verify_audit().await.unwrap();
+}
+
+async fn a_zone_is_removed_that_never_had_a_certificate_or_a_device(db: &Database) {
+    let store = &*db.store;
+    let remove = async || store.remove_zone(&zone(), &by(NOW)).await;
+    let why_not = async || refused(remove().await.unwrap_err());
+    assert_eq!(why_not().await, registry::Error::UnknownZone);
+    for _ in 0..2 {
+        add_zone(store).await;
+        remove().await.unwrap();
+        assert_eq!(store.zones().await.unwrap(), []);
+        store.verify_audit().await.unwrap();
+    }
+    let silent = Act::new("tester", at(NOW));
+    add_zone(store).await;
+    let unsaid = store.remove_zone(&zone(), &silent).await.unwrap_err();
+    assert_eq!(refused(unsaid), registry::Error::NoReason);
+    store
+        .import_delegation(&new_delegation(1), &by(NOW))
+        .await
+        .unwrap();
+    assert_eq!(why_not().await, registry::Error::ZoneWasUsed);
+    store.verify_audit().await.unwrap();
+    // One that is removed past the program is missed.
+    db.tamper("DELETE FROM slots").await;
+    db.tamper("DELETE FROM zones").await;
+    store.verify_audit().await.unwrap_err();
+}
+
+async fn a_zone_with_a_device_is_not_removed(db: &Database) {
+    let store = &*db.store;
+    active(store, 1).await;
+    let error = store.remove_zone(&zone(), &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::ZoneWasUsed);
+}
+
+async fn a_zone_that_was_removed_and_is_there_is_found(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    store.remove_zone(&zone(), &by(NOW)).await.unwrap();
+    db.tamper("INSERT INTO zones (zone, forms) VALUES ('cpe.example.com', 'named')")
+        .await;
+    store.verify_audit().await.unwrap_err();
 }
 
 async fn what_the_zone_wants_is_kept(db: &Database) {
