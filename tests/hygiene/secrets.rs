@@ -2,10 +2,11 @@
 
 use crate::source::root;
 
-/// What is written by these is as secret as what it lets in.
-const SECRET: [&str; 5] = [
+/// What is written by these is as secret as what it lets in, or tells whose devices there are.
+const SECRET: [&str; 6] = [
     "codes new",
     "devices add",
+    "devices list",
     "genpkey",
     "operators add",
     "openssl rand",
@@ -71,7 +72,8 @@ fn a_command_that_leaves_codes_for_all_to_read_is_found() {
     ));
     assert!(is_open("openssl rand -hex 32 > secrets.key"));
     assert!(!is_open("(umask 077; openssl rand -hex 32 > secrets.key)"));
-    assert!(!is_open("dcs devices list --json > devices.ndjson"));
+    assert!(is_open("dcs devices list --json > devices.ndjson"));
+    assert!(!is_open("dcs zones list --json > zones.json"));
     assert!(closes_the_shell(
         "umask 077; openssl rand -hex 32 > secrets.key"
     ));
