@@ -32,7 +32,10 @@ impl From<authority::Error> for ApiError {
                 "the zone's list of withdrawn names is not signed now: the service's log says why",
             );
         }
-        if matches!(error, authority::Error::Pki(PkiError::Sign { .. })) {
+        if matches!(
+            error,
+            authority::Error::Pki(PkiError::Process { .. } | PkiError::Sign { .. })
+        ) {
             // Where the key is is nobody's business either.
             tracing::warn!(%error, "nothing could be signed");
             return Self::new(

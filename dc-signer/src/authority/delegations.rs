@@ -11,12 +11,13 @@ use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
 use super::acts::by_signer;
-use super::away::{self, Away};
+use super::away::{self, Away, promises_of};
 use super::blocking::Blocking;
 use super::ended::Untolds;
 use super::folders::delegations_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
+use super::promise::{self, Promise};
 use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
 use super::{Error, by_hand, rollover, shared_delegations};
@@ -146,35 +147,43 @@ impl Delegations {
         let zones = store.zones().await?;
         self.doubted.store(false, Ordering::Relaxed);
         let old = self.view.load_full();
-        let away = away::look(old.opened().cloned()).await;
+        let away = away::look(promises_of(&old, &zones)).await;
         let mut shared = HashMap::new();
-        for slot in zones.iter().flat_map(|zone| &zone.delegations) {
-            let sha256 = slot.certificate_sha256;
-            if is_used(slot)
-                && (old.opened_for(&sha256).is_none() || away.contains_key(&sha256))
-                && let Some(one) = store.shared_delegation(&sha256).await?
-            {
-                shared.insert(sha256, one);
+        for zone in &zones {
+            for slot in &zone.delegations {
+                let sha256 = slot.certificate_sha256;
+                let is_away = away.contains_key(&(zone.zone.to_string(), sha256));
+                if is_used(slot)
+                    && (old.opened_for(&sha256).is_none() || is_away)
+                    && let Some(one) = store.shared_delegation(&sha256).await?
+                {
+                    shared.insert(sha256, one);
+                }
             }
         }
         let loader = self.loader(away, shared);
         self.loading.run(move || loader.load(zones)).await
     }
 
-    /// Loads a key that nothing is to be issued from yet; it signs a credential that nobody gets.
+    /// Loads a key that nothing is to be issued from yet; it signs a credential that nobody gets, and its process would issue what
+    /// the zone promises.
     ///
     /// Fails with what reading its files or the database and signing fails with.
     pub(super) async fn try_key(
         &self,
         store: &Store,
-        zone: &ZoneName,
+        zone: &Zone,
         certificate_sha256: Sha256,
     ) -> Result<Arc<Loaded>, Error> {
         let shared = store.shared_delegation(&certificate_sha256).await?;
         let shared = shared.map(|one| (certificate_sha256, one));
         let loader = self.loader(Away::new(), shared.into_iter().collect());
-        let zone = zone.clone();
-        let trying = move || loader.open(&zone, certificate_sha256);
+        let promise = Promise::of(zone);
+        let trying = move || {
+            let key = loader.open(&promise.zone, certificate_sha256)?;
+            promise.try_with(&key)?;
+            Ok(key)
+        };
         self.loading.run(trying).await?
     }
 
@@ -310,20 +319,38 @@ impl Loader {
     /// Adds the key of a slot to its zone, or the reason that there is none.
     fn add(&self, view: &mut ZoneView, slot: &ZoneDelegation) {
         let sha256 = slot.certificate_sha256;
+        let promise = Promise::of(&view.managed);
         let known = self.old.opened_for(&sha256);
-        if let (Some(known), Some(error)) = (known, self.away.get(&sha256))
+        let away = self.away.get(&(promise.zone.to_string(), sha256));
+        if let (Some(known), Some(error)) = (known, away)
+            && !promise::is_of_role(error)
             && self.is_still_there(known)
         {
-            let missing = Missing::new(&view.managed.zone, slot, error);
+            let missing = Missing::new(&promise.zone, slot, error);
             view.away.push(known.clone());
             view.missing.push(missing);
             return;
         }
-        let known = known.filter(|_| !self.away.contains_key(&sha256));
-        let zone = &view.managed.zone;
-        match known.cloned().map_or_else(|| self.open(zone, sha256), Ok) {
-            Ok(key) => view.loaded.push(key),
-            Err(error) => view.missing.push(Missing::new(zone, slot, &error)),
+        let here = self.old.zone(&promise.zone).ok();
+        // What a process issues for is asked when its key is opened.
+        let is_as_before = here.is_none_or(|old| old.managed.roles == promise.roles);
+        let known = known
+            .filter(|key| away.is_none() && (is_as_before || !key.delegation.key().is_elsewhere()));
+        let is_looked_at = here.is_some_and(|old| known.is_some() && old.has_opened(&sha256));
+        let opened = known
+            .cloned()
+            .map_or_else(|| self.open(&promise.zone, sha256), Ok);
+        let missing = |error| Missing::new(&promise.zone, slot, &error);
+        match opened {
+            Ok(key) if is_looked_at => view.loaded.push(key),
+            Ok(key) => match promise.try_with(&key) {
+                Ok(()) => view.loaded.push(key),
+                Err(error) => {
+                    view.missing.push(missing(error.into()));
+                    view.away.push(key);
+                }
+            },
+            Err(error) => view.missing.push(missing(error)),
         }
     }
 

@@ -11,6 +11,7 @@ use super::policy::PolicyError;
 use super::setup::SetupError;
 use dc_pki::device_csr::CsrError;
 use dc_pki::keyd::Pause;
+use dc_pki::keys::ProcessFault;
 use dc_pki::names::ZoneName;
 use dc_pki::time::{Moment, Span};
 use dc_store::Conflict;
@@ -153,6 +154,16 @@ pub enum Error {
     /// The device gets no credentials.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A zone is to issue what the signing process that has its key does not.
+    #[error(
+        "{zone} stays as it is: {source}: change forms and roles of the zone in its configuration and start it anew, then say this again"
+    )]
+    ProcessRefuses {
+        /// The zone.
+        zone: ZoneName,
+        /// What the process has said.
+        source: ProcessFault,
+    },
     /// An operator renews with the token of before, and has a newer one.
     #[error("this is your token of before: renew with the newer one, or ask an admin to")]
     RenewWithNewer,

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
+use super::promise::Promise;
 use super::secrets::Sealing;
 use super::{Authority, Error};
 use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
@@ -116,7 +117,8 @@ impl Authority {
     ) -> Result<Imported, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let managed = &view.zone(zone)?.managed;
-        let ready = self.make_ready(zone, Some(managed), import, by.at).await?;
+        let of = Promise::of(managed);
+        let ready = self.make_ready(of, Some(managed), import, by.at).await?;
         let Ready {
             slot,
             shared,
@@ -164,7 +166,12 @@ impl Authority {
             let path = import.delegation.chain_path().into();
             return Err(Error::NotForClients { path });
         }
-        let ready = self.make_ready(&new.zone, None, import, by.at).await?;
+        let of = Promise {
+            zone: new.zone.clone(),
+            forms: new.forms,
+            roles: new.roles,
+        };
+        let ready = self.make_ready(of, None, import, by.at).await?;
         let (slot, shared) = (&ready.slot, ready.shared.as_ref());
         let number = self.store.add_zone_with(new, slot, shared, by).await?;
         self.delegations.refresh(&self.store).await?;
@@ -178,7 +185,7 @@ impl Authority {
     /// Whatever an import is refused for comes before anything is written but the copy of the key.
     async fn make_ready(
         &self,
-        zone: &ZoneName,
+        of: Promise,
         managed: Option<&Zone>,
         import: Import,
         now: UnixTime,
@@ -191,7 +198,7 @@ impl Authority {
             key_name,
             warnings,
         } = import;
-        let slot = check(zone, &delegation, now)?;
+        let slot = check(&of.zone, &delegation, now)?;
         if let Some(managed) = managed {
             may_come(managed, &slot, &delegation, for_clients.is_some())?;
         }
@@ -209,7 +216,6 @@ impl Authority {
             Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),
             None => is_here(&to, &sha256, self.unlock())?,
         };
-        let of = zone.clone();
         let trying = move || try_once(&of, delegation, for_clients, sha256, now);
         self.signing.run(trying).await??;
         if shared.is_none() && !was_here {
@@ -301,9 +307,9 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewD
     })
 }
 
-/// Shows that the key signs, if the certificate has begun.
+/// Shows that the key signs, if the certificate has begun, and that a process that has it would issue what the zone promises.
 fn try_once(
-    zone: &ZoneName,
+    promise: &Promise,
     delegation: Delegation,
     for_clients: Option<Delegation>,
     certificate_sha256: Sha256,
@@ -317,10 +323,10 @@ fn try_once(
         chain_pem: String::new(),
         looking: Blocking::one(),
     };
-    match begun {
-        true => try_key(zone, &loaded, now),
-        false => Ok(()),
+    if begun {
+        try_key(&promise.zone, &loaded, now)?;
     }
+    Ok(promise.try_with(&loaded)?)
 }
 
 /// All of the copy is there or none of it, whenever the machine stops.

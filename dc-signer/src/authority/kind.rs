@@ -5,6 +5,7 @@
 use super::error::PkiError;
 use super::policy::PolicyError;
 use super::{Error, SetupError};
+use dc_pki::keys::{KeyFault, NotSigned, ProcessFault};
 use dc_protocol::Kind;
 use dc_store::registry::{self, Mismatch, State};
 
@@ -34,10 +35,16 @@ impl Error {
             | Self::NobodyElse { .. }
             | Self::NotForClients { .. }
             | Self::NoNextDelegation { .. }
+            | Self::ProcessRefuses { .. }
             | Self::OtherRole { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } | Self::Paused { .. } => Kind::ZoneNotReady,
             // A token that is away comes back, and so does the device.
             Self::Pki(PkiError::Sign { source }) if source.fault.is_temporary() => {
+                Kind::ZoneNotReady
+            }
+            // Whatever a signing process refuses, or says: the device has done nothing wrong, nor has the service.
+            Self::Pki(PkiError::Sign { source }) if is_of_process(source) => Kind::ZoneNotReady,
+            Self::Pki(PkiError::Process { fault, .. }) if *fault != ProcessFault::NoMessages => {
                 Kind::ZoneNotReady
             }
             // Another signer has the key, or this one will.
@@ -55,6 +62,11 @@ impl Error {
         let kind = self.kind();
         kind.is_transient() && kind != Kind::Internal
     }
+}
+
+/// True unless it was asked for what it does for nobody, which would be a bug.
+fn is_of_process(source: &NotSigned) -> bool {
+    matches!(&source.fault, KeyFault::Process { fault } if *fault != ProcessFault::NoMessages)
 }
 
 fn of_policy(error: &PolicyError) -> Kind {
@@ -179,7 +191,7 @@ mod tests {
     use pki_types::UnixTime;
 
     use super::*;
-    use dc_pki::keys::{KeyFault, KeyLocation, NotSigned, TokenFault};
+    use dc_pki::keys::{KeyLocation, Refusal, TokenFault};
 
     #[test]
     fn what_ends_by_itself_is_temporary_and_a_bug_is_not() {
@@ -198,5 +210,26 @@ mod tests {
             let error = Error::from(PkiError::Sign { source });
             assert_eq!(error.is_temporary(), is_temporary, "{error}");
         }
+    }
+
+    #[test]
+    fn no_refusal_of_a_signing_process_is_called_a_bug() {
+        let of = |fault: ProcessFault| {
+            let key = KeyLocation::Process("socket".into());
+            let opened = Error::from(PkiError::Process {
+                key: key.clone(),
+                fault: fault.clone(),
+            });
+            let fault = KeyFault::Process { fault };
+            let source = NotSigned { key, fault };
+            [opened.kind(), Error::from(PkiError::Sign { source }).kind()]
+        };
+        for reason in Refusal::ALL.into_iter().chain([Refusal::Other(99)]) {
+            let detail = "why".to_owned();
+            let refused = ProcessFault::Refused { reason, detail };
+            assert_eq!(of(refused), [Kind::ZoneNotReady; 2], "{reason:?}");
+        }
+        assert_eq!(of(ProcessFault::Malformed), [Kind::ZoneNotReady; 2]);
+        assert_eq!(of(ProcessFault::NoMessages), [Kind::Internal; 2]);
     }
 }

@@ -113,6 +113,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::NotForClients { .. }
         | Error::Paused { .. }
         | Error::Policy(_)
+        | Error::ProcessRefuses { .. }
         | Error::RenewWithNewer
         | Error::RoleTooLow { .. }
         | Error::SerialAlone

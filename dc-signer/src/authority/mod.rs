@@ -43,6 +43,7 @@ mod new_access;
 pub mod operators;
 mod pauses;
 pub mod policy;
+mod promise;
 pub mod reads;
 mod record;
 mod renew;

@@ -33,14 +33,13 @@ impl Authority {
 
     /// Shows that a slot that may become active could be issued from here.
     async fn check_key(&self, zone: &ZoneView, slot: &ZoneDelegation) -> Result<(), Error> {
-        let name = &zone.managed.zone;
         let tried;
         let key = match slot.state {
             DelegationState::Next => issuing_status::key(zone, slot)?,
             DelegationState::Draining => {
                 tried = self
                     .delegations
-                    .try_key(&self.store, name, slot.certificate_sha256)
+                    .try_key(&self.store, &zone.managed, slot.certificate_sha256)
                     .await?;
                 &*tried
             }

@@ -39,8 +39,7 @@ impl View {
 
     /// All keys that were opened, also if they cannot sign now.
     pub(super) fn opened(&self) -> impl Iterator<Item = &Arc<Loaded>> {
-        let zones = self.zones.iter();
-        zones.flat_map(|zone| zone.loaded.iter().chain(&zone.away))
+        self.zones.iter().flat_map(ZoneView::opened)
     }
 
     /// The key of a certificate, if it was opened.
@@ -64,6 +63,16 @@ impl ZoneView {
     pub(super) fn why_missing(&self, slot: u32) -> &str {
         let missing = self.missing.iter().find(|missing| missing.slot == slot);
         missing.map_or("it is not loaded yet", |missing| &missing.brief)
+    }
+
+    /// Its keys that were opened, also if they cannot sign now.
+    pub(super) fn opened(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        self.loaded.iter().chain(&self.away)
+    }
+
+    /// True if the key of a certificate was opened for it.
+    pub(super) fn has_opened(&self, certificate_sha256: &Sha256) -> bool {
+        find(self.opened(), certificate_sha256).is_some()
     }
 
     /// All keys that can be used.

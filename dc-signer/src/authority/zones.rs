@@ -1,10 +1,13 @@
 //! Zones: moving on to the next certificate, and telling devices about it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pki_types::UnixTime;
 
 use super::error::PkiError;
+use super::loaded::Loaded;
+use super::promise::Promise;
 use super::view::ZoneView;
 use super::{Authority, Error, Step, ended, issuing_status, replicas, rollover};
 use crate::config::Renewals;
@@ -43,8 +46,17 @@ impl Authority {
 
     /// Changes which forms a zone's devices get.
     ///
-    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
+    /// Fails with [`Error::ProcessRefuses`] if a signing process has a key of the zone and does not issue them, and with
+    /// [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<Zone, Error> {
+        let view = self.delegations.refresh(&self.store).await?;
+        let found = view.zone(zone)?;
+        let promise = Promise {
+            forms,
+            ..Promise::of(&found.managed)
+        };
+        let keys = found.opened().cloned().collect();
+        self.try_promise(keys, promise).await?;
         self.store.set_forms(zone, forms, by).await?;
         self.managed(zone).await
     }
@@ -52,23 +64,39 @@ impl Authority {
     /// Changes which ends of connections a zone's devices get credentials for.
     ///
     /// Fails with [`Error::NotForClients`] if they are to be clients too and a certificate of the zone is for servers alone,
-    /// with [`Error::KeyNotHere`] if one is not on this machine, and with
+    /// with [`Error::KeyNotHere`] if one is not on this machine, with [`Error::ProcessRefuses`] if a signing process has one's key and
+    /// does not issue for them, and with
     /// [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn set_roles(&self, zone: &ZoneName, roles: Roles, by: &Act) -> Result<Zone, Error> {
         if roles == Roles::Both {
             let view = self.delegations.refresh(&self.store).await?;
             let found = view.zone(zone)?;
-            for slot in issuing_status::in_use(found) {
-                let loaded = issuing_status::key(found, slot)?;
-                if loaded.for_clients.is_none() {
-                    let path = loaded.delegation.chain_path().into();
-                    return Err(Error::NotForClients { path });
-                }
-            }
+            let slots = issuing_status::in_use(found);
+            slots
+                .map(|slot| issuing_status::key(found, slot).map(drop))
+                .collect::<Result<(), Error>>()?;
+            let promise = Promise {
+                roles,
+                ..Promise::of(&found.managed)
+            };
+            let keys = found.all_loaded().to_vec();
+            self.try_promise(keys, promise).await?;
         }
         self.store.set_roles(zone, roles, by).await?;
         self.delegations.refresh(&self.store).await?;
         self.managed(zone).await
+    }
+
+    /// Shows that what a zone is to promise from now on would be issued with its keys. A process that says nothing is no reason to leave
+    /// the zone as it is.
+    ///
+    /// Fails as [`Promise::try_anew`] does.
+    async fn try_promise(&self, keys: Vec<Arc<Loaded>>, promise: Promise) -> Result<(), Error> {
+        let trying = move || {
+            let mut tried = keys.iter().map(|key| promise.try_anew(key));
+            tried.find_map(Result::err).map_or(Ok(()), Err)
+        };
+        self.signing.run(trying).await?
     }
 
     /// Asks the devices of a zone whose credential was issued before a time to renew now; none takes that back.

@@ -167,6 +167,21 @@ impl Desk {
                 role,
                 lifetime,
             } => self.try_key((&certificate, role), lifetime.map(seconds), now),
+            Ask::TryIssue {
+                certificate,
+                role,
+                name,
+                lifetime,
+            } => {
+                let name = name.map(|name| names::parse(&name)).transpose();
+                let name = name.map_err(|error| TurnedAway::new(Refusal::Name, error))?;
+                let wish = Wish {
+                    role,
+                    name: name.as_ref(),
+                    lifetime: lifetime.map(seconds),
+                };
+                self.try_issue(&certificate, &wish, now)
+            }
             Ask::Status => Ok(Answer::Status(self.status(now).to_string())),
             Ask::Checkpoint {
                 size,
@@ -289,7 +304,7 @@ fn seconds(seconds: u32) -> Duration {
 fn what(ask: &Ask) -> &'static str {
     match ask {
         Ask::Issue { .. } => "issue",
-        Ask::Try { .. } => "try",
+        Ask::Try { .. } | Ask::TryIssue { .. } => "try",
         Ask::Status => "status",
         Ask::Checkpoint { .. } => "checkpoint",
         Ask::NewKey { .. } => "new-key",

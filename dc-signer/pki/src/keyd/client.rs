@@ -96,6 +96,28 @@ impl Keyd {
         }
     }
 
+    /// Shows that it would issue such credentials under a certificate, by one that nobody gets: with a name in the named form, without
+    /// one in RFC 9345's.
+    ///
+    /// Fails with [`ProcessFault`].
+    pub fn try_issue(
+        &self,
+        (certificate, role): (Sha256, Role),
+        name: Option<&str>,
+        lifetime: Option<Duration>,
+    ) -> Result<(), ProcessFault> {
+        let ask = Ask::TryIssue {
+            certificate,
+            role,
+            name: name.map(str::to_owned),
+            lifetime: lifetime.map(seconds),
+        };
+        match self.ask(&ask)? {
+            Answer::Works => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
     /// Its counts, in JSON.
     ///
     /// Fails with [`ProcessFault`].

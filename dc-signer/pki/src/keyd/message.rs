@@ -41,6 +41,18 @@ pub enum Ask {
         /// The lifetime in seconds that credentials are to have, which has to be below the ceiling; any if it is left out.
         lifetime: Option<u32>,
     },
+    /// That a credential would be issued for a key that nobody has, shown by one that nobody gets: all that [`Ask::Issue`] may be
+    /// refused for but how many there have been.
+    TryIssue {
+        /// SHA-256 of the delegation certificate.
+        certificate: Sha256,
+        /// The end of connections.
+        role: Role,
+        /// The unique name, and with it the named form; RFC 9345's form without one.
+        name: Option<String>,
+        /// The lifetime in seconds; any if it is left out.
+        lifetime: Option<u32>,
+    },
     /// Its counts.
     Status,
     /// A signed checkpoint of the audit log.
@@ -137,6 +149,16 @@ impl Ask {
                 out.u8(2).raw(certificate.as_bytes()).u8(role_code(*role));
                 out.u32(lifetime.unwrap_or(0));
             }
+            Self::TryIssue {
+                certificate,
+                role,
+                name,
+                lifetime,
+            } => {
+                out.u8(10).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.octets(name.as_deref().unwrap_or_default().as_bytes());
+                out.u32(lifetime.unwrap_or(0));
+            }
             Self::Status => {
                 out.u8(3);
             }
@@ -223,6 +245,12 @@ impl Ask {
             },
             9 => Self::Forget {
                 sha256: Sha256::from_bytes(rest.array()?),
+            },
+            10 => Self::TryIssue {
+                certificate: Sha256::from_bytes(rest.array()?),
+                role: role_of(rest.u8()?)?,
+                name: Some(rest.text()?.to_owned()).filter(|name| !name.is_empty()),
+                lifetime: Some(rest.u32()?).filter(|lifetime| *lifetime != 0),
             },
             _ => return Err(Malformed),
         };
@@ -430,6 +458,18 @@ mod tests {
                     lifetime
                 }
             ),
+            (
+                sha256(),
+                role(),
+                option::of("[a-z.]{1,253}"),
+                option::of(1..u32::MAX)
+            )
+                .prop_map(|(certificate, role, name, lifetime)| Ask::TryIssue {
+                    certificate,
+                    role,
+                    name,
+                    lifetime
+                }),
             Just(Ask::Status),
             checkpoint.prop_map(|(size, root, old, proof)| Ask::Checkpoint {
                 size,
@@ -491,7 +531,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_written_alike(kind in 0..10_u8, rest in vec(any::<u8>(), 0..200)) {
+        fn what_is_read_is_written_alike(kind in 0..11_u8, rest in vec(any::<u8>(), 0..200)) {
             let message = [&[VERSION, kind], &rest[..]].concat();
             if let Ok(ask) = Ask::decode(&message) {
                 prop_assert_eq!(ask.encode(), &message[..]);

@@ -180,6 +180,20 @@ impl OpenKey {
         }
     }
 
+    /// Asks the signing process that uses the key whether it would issue a credential with this name, or one without; nobody else
+    /// is asked.
+    ///
+    /// Takes as long as a signature may. Fails with [`NotSigned`] if the process is away, or refuses.
+    pub fn try_issue(&self, name: Option<&str>) -> Result<(), NotSigned> {
+        let Held::Elsewhere(key) = &self.held else {
+            return Ok(());
+        };
+        match key.try_issue(name) {
+            Err(fault) if !is_busy(&fault) => Err(self.not_signed(KeyFault::Process { fault })),
+            _ => Ok(()),
+        }
+    }
+
     /// Signs a certificate request, as CAs want it: with RSA by PKCS#1 v1.5, and otherwise as credentials are signed.
     ///
     /// Fails with [`NotSigned`].

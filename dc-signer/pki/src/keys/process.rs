@@ -77,6 +77,12 @@ impl ProcessKey {
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows that the process would issue a credential with this name, or one without.
+    pub(super) fn try_issue(&self, name: Option<&str>) -> Result<(), ProcessFault> {
+        let of = (self.certificate, self.role);
+        self.keyd.try_issue(of, name, self.lifetime)
+    }
+
     pub(super) fn spki(&self) -> &[u8] {
         &self.spki
     }

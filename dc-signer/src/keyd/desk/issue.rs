@@ -77,6 +77,27 @@ impl Desk {
         Ok(self.pause(zone, now).map_or(Answer::Works, Answer::Pauses))
     }
 
+    /// As [`Self::issue`] judges it, but for a key that nobody has; it is not counted, and nobody gets it.
+    pub(super) fn try_issue(
+        &self,
+        certificate: &Sha256,
+        wish: &Wish<'_>,
+        now: UnixTime,
+    ) -> Result<Answer, TurnedAway> {
+        let held = self.held(certificate)?;
+        let delegation = of_role(&held, wish.role)?;
+        let certificate = delegation.certificate();
+        let permitted = self.ceilings.permit(certificate, wish, now).map(drop);
+        permitted?;
+        // When the certificate begins, as above.
+        let begin = certificate.not_before();
+        let wanted = wish
+            .name
+            .map_or(Wanted::Rfc9345, |name| Forms::Named.with(name));
+        let tried = dc_pki::try_key(delegation, &self.nobodys, &wanted, algorithms(), begin);
+        tried.map(|()| Answer::Works).map_err(unissued)
+    }
+
     fn held(&self, certificate: &Sha256) -> Result<std::sync::Arc<Held>, TurnedAway> {
         // The mark decides, whatever was loaded meanwhile.
         let ended = self.holder.has_ended(certificate);

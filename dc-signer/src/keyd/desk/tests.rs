@@ -63,6 +63,15 @@ impl Rig {
         }
     }
 
+    fn ask_to_try(&self, role: Role, name: Option<&str>, lifetime: Option<u32>) -> Ask {
+        Ask::TryIssue {
+            certificate: Sha256::of(self.certificate.der()),
+            role,
+            name: name.map(str::to_owned),
+            lifetime,
+        }
+    }
+
     /// Without what each file begins with.
     fn log(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.folder.path().join("state/log.ndjson")).unwrap();
@@ -193,6 +202,13 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
             },
             Refusal::Lifetime,
         ),
+        (rig.ask_to_try(server, None, None), Refusal::Form),
+        (rig.ask_to_try(client, NAME, None), Refusal::Role),
+        (rig.ask_to_try(server, NAME, Some(7201)), Refusal::Lifetime),
+        (
+            rig.ask_to_try(server, Some("k3v.cpe.example.org"), None),
+            Refusal::Name,
+        ),
         (with(Sha256::ZERO, spki()), Refusal::Certificate),
         (with(held, b"no key".to_vec()), Refusal::Rule),
         (with(held, Vec::new()), Refusal::Rule),
@@ -248,6 +264,11 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
         ME,
     );
     assert_eq!(works, Answer::Works);
+    let would = desk.answer(rig.ask_to_try(server, NAME, Some(7200)), ME);
+    assert_eq!(would, Answer::Works);
+    // Nobody got it, and it is not counted.
+    let issued = |line: &&Value| line["act"] == "issue";
+    assert_eq!(rig.log().iter().filter(issued).count(), 1);
 }
 
 #[test]

@@ -17,8 +17,7 @@ impl Action {
                 | Self::ImportDelegation
                 | Self::NewCode
                 | Self::NewZone
-                | Self::RemoveZone
-            | Self::RenewOperator
+                | Self::RenewOperator
                 | Self::Replace
         )
     }

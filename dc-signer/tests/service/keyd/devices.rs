@@ -210,3 +210,111 @@ fn a_ceiling_below_what_the_service_asks_for_is_told_to_whoever_runs_it() {
     assert!(!done && told.contains(said), "{told}");
     rig.wait_until("the log says why", || rig.log().contains(said));
 }
+
+/// The process started anew with a line for its one zone.
+fn with(process: &mut Process, line: &str) {
+    process.kill();
+    let path = process.path("keyd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (kept, _) = text.split_once("zone = \"cpe.example.com\"\n").unwrap();
+    let text = format!("{kept}zone = \"cpe.example.com\"\n{line}\n");
+    fs::write(&path, text).unwrap();
+    process.begin();
+}
+
+fn readyz(rig: &Rig, status: u16) {
+    let what = format!("/readyz says {status}");
+    rig.wait_until(&what, || rig.client().get("/readyz").status == status);
+}
+
+#[test]
+fn a_zone_promises_no_form_and_no_role_that_the_process_does_not_issue() {
+    let mut process = Process::start("");
+    let rig = service(&process);
+    let config = rig.data().join("config.toml");
+    let set = |what: &str, to: &str| {
+        let zone = "cpe.example.com";
+        command(&["zones", what, zone, to, "--reason", "a test"], &config)
+    };
+    let path = "/v1/admin/zones/cpe.example.com";
+    for (what, to, why) in [
+        ("forms", "both", "has no credentials without a name"),
+        ("forms", "rfc9345", "has no credentials without a name"),
+        ("roles", "both", "has no credentials for clients"),
+    ] {
+        let (done, said) = set(what, to);
+        assert!(!done && said.contains(why), "{said}");
+        assert!(said.contains("in its configuration"), "{said}");
+        let wanted = json!({ what: to, "reason": "a test" });
+        let refused = rig.admin().post(&format!("{path}/{what}"), &wanted);
+        let refused = refused.refused(409, "conflict").to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    let zone = rig.admin().get("/v1/admin/zones").ok()[0].clone();
+    assert_eq!(
+        (&zone["forms"], &zone["roles"]),
+        (&json!("named"), &json!("server"))
+    );
+    // What it has begun to issue is taken; a service that runs need not be started anew for it.
+    with(&mut process, "forms = \"both\"\nroles = \"both\"");
+    readyz(&rig, 200);
+    for what in ["forms", "roles"] {
+        let (done, said) = set(what, "both");
+        assert!(done, "{said}");
+    }
+    let (router, answer) = Router::enrolled(&rig, "one");
+    assert_eq!(answer["credentials"].as_array().unwrap().len(), 2);
+
+    // And what it has ceased to issue is told by everything, before a device comes.
+    with(&mut process, "roles = \"both\"");
+    let refused = router.renew(&csr(), "11111111-1111-4111-8111-111111111111");
+    refused.refused(503, "zone-not-ready");
+    readyz(&rig, 503);
+    let metrics = rig.admin().get("/metrics").body;
+    let cannot = "dc_zone_can_issue{zone=\"cpe.example.com\"} 0";
+    assert!(metrics.contains(cannot), "{metrics}");
+    let why = "zone cpe.example.com has no credentials without a name";
+    let (done, said) = command(&["check"], &config);
+    assert!(!done && said.contains(why), "{said}");
+    rig.wait_until("the log says why", || rig.log().contains(why));
+    let refused = router.renew(&csr(), "22222222-2222-4222-8222-222222222222");
+    refused.refused(503, "zone-not-ready");
+    let (done, said) = set("forms", "named");
+    assert!(done, "{said}");
+    readyz(&rig, 200);
+    let renewed = router.renew(&csr(), "33333333-3333-4333-8333-333333333333");
+    assert_eq!(renewed.ok()["credentials"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_certificate_whose_process_does_not_issue_what_the_zone_promises_is_not_imported() {
+    let mut process = Process::start("forms = \"both\"\n");
+    let rig = Rig::start();
+    let config = rig.data().join("config.toml");
+    let both = [
+        "zones",
+        "forms",
+        "cpe.example.com",
+        "both",
+        "--reason",
+        "a test",
+    ];
+    let (done, said) = command(&both, &config);
+    assert!(done, "{said}");
+    let front = process.path("front");
+    let import = ["zones", "rollover", "cpe.example.com", "--now", "--import"];
+    let import = [
+        &import[..],
+        &[front.to_str().unwrap(), "--reason", "a test"],
+    ]
+    .concat();
+    with(&mut process, "");
+    let (done, said) = command(&import, &config);
+    assert!(
+        !done && said.contains("has no credentials without a name"),
+        "{said}"
+    );
+    with(&mut process, "forms = \"both\"");
+    let (done, said) = command(&import, &config);
+    assert!(done, "{said}");
+}
