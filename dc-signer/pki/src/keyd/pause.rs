@@ -113,7 +113,7 @@ mod tests {
         let pause = |cause, seconds| Pause {
             cause,
             since: from_seconds(1_800_000_000),
-            until: from_seconds(1_800_000_000 + seconds),
+            until: from_seconds(1_800_000_000_u64 + seconds),
         };
         assert!(!pause(PauseCause::Minute, 60).is_long());
         // Oldest ones leave the hour all the time.
