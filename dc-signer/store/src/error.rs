@@ -167,8 +167,9 @@ pub enum Error {
     /// The database is an older copy than this signer has worked with: devices may be active in it that were suspended
     /// since.
     #[error(
-        "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it {}: put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --reason WHY --config FILE', or accept the loss with 'dc-signer restore --accept-older --reason WHY --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'",
-        end_of_older(*known, *found)
+        "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it {}: put a newer copy there{}, or accept the loss with 'dc-signer restore --accept-older --reason WHY --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'",
+        end_of_older(*known, *found),
+        bring_up(*known, *found)
     )]
     OlderThanSeen {
         /// The record of the audit log that was seen, or that a backup says there was.
@@ -349,6 +350,19 @@ fn list_number(found: Option<u64>) -> String {
 fn end_of_older(known: u64, found: u64) -> String {
     match found < known {
         true => format!("ends with {found}"),
-        false => "has another one there".to_owned(),
+        false => {
+            "has another one there: the two logs part before it, and neither goes on from the other"
+                .to_owned()
+        }
+    }
+}
+
+/// Newer records are added to a log that they go on from, and to no other.
+const fn bring_up(known: u64, found: u64) -> &'static str {
+    match found < known {
+        true => {
+            ", or bring this one up with 'dc-signer restore --newer-log DATABASE --reason WHY --config FILE'"
+        }
+        false => "",
     }
 }
