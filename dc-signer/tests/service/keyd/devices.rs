@@ -262,6 +262,9 @@ fn a_zone_promises_no_form_and_no_role_that_the_process_does_not_issue() {
         let (done, said) = set(what, "both");
         assert!(done, "{said}");
     }
+    rig.wait_until("the service goes by it", || {
+        rig.log().contains("zone cpe.example.com issues both forms")
+    });
     let (router, answer) = Router::enrolled(&rig, "one");
     assert_eq!(answer["credentials"].as_array().unwrap().len(), 2);
 
