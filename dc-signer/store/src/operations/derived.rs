@@ -1,7 +1,6 @@
 //! Comparing what is derived from the audit log with the log: operators, zones, and issue rows; the rest is in files of its own.
 //!
-//! Operators, zones and issue rows may be missing that came with a newer log to a restored backup: its records do not bring them
-//! back.
+//! Records that came with a newer log to a restored backup put nothing there: each row is as the last record says that was done here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +16,13 @@ use super::derived_secrets::{Secrets, last};
 use super::derived_slots::Slots;
 use super::findings::Found;
 use super::issues::{self, WEEK};
+use super::replays::Replays;
 use super::{derived_issues, derived_lives, derived_names, operators, withdrawn, zones};
 
 /// The memory of a walk through the log: as large as there are operators, zones and weeks.
 pub(super) struct Derived {
     past: Past,
+    replays: Replays,
     /// By name, the last record about an operator, and the detail of the last that changed it.
     operators: BTreeMap<String, Noted>,
     /// By name, the last record about a zone, with its detail, which older ones have not.
@@ -56,12 +57,13 @@ impl Derived {
         };
         Ok(Self {
             past,
+            replays: Replays::load(session).await?,
             operators: BTreeMap::new(),
             zones: BTreeMap::new(),
             removed_zones: BTreeMap::new(),
             secrets: Secrets::default(),
             slots: Slots::default(),
-            people: People::new(past.replayed),
+            people: People::default(),
             actors: Actors::default(),
             committed: None,
             archives: BTreeMap::new(),
@@ -84,10 +86,12 @@ impl Derived {
         let mut missing: BTreeMap<u64, String> = BTreeMap::new();
         for record in records {
             let (seq, entry) = (record.seq, &record.entry);
-            self.secrets.follow(record);
-            self.slots.follow(record);
+            self.slots.follow(record, &self.replays);
             self.slots.check_end(record, found);
-            self.people.follow(record);
+            if !self.replays.is_elsewhere(seq) {
+                self.secrets.follow(record);
+                self.people.follow(record, &self.replays);
+            }
             self.lost.follow(record);
             if let Err(why) = self.actors.follow(record) {
                 found.add(Mismatch::Actor {
@@ -140,6 +144,9 @@ impl Derived {
         if let Some(zone) = &entry.zone {
             *self.lists.entry(zone.clone()).or_default() += list_changes(entry.action);
         }
+        if self.replays.is_elsewhere(seq) {
+            return self.keep_out(record);
+        }
         match (entry.action, &entry.name, &entry.zone) {
             (
                 Action::ChangeOperator
@@ -151,9 +158,10 @@ impl Derived {
             ) => {
                 let noted = self.operators.entry(name.clone()).or_default();
                 noted.seq = seq;
-                noted.is_disabled = entry.action == Action::DisableOperator;
-                if !noted.is_disabled {
-                    noted.detail = entry.detail_sha256;
+                noted.disabled_by = (entry.action == Action::DisableOperator).then_some(seq);
+                let is_here = self.replays.is_here(seq);
+                if noted.disabled_by.is_none() || !is_here {
+                    noted.detail = entry.detail_sha256.filter(|_| is_here);
                 }
             }
             (Action::Tidy, ..) => {
@@ -178,10 +186,24 @@ impl Derived {
         }
     }
 
+    /// Remembers that an operator is kept out because of a record that came with a newer log.
+    fn keep_out(&mut self, record: &Record) {
+        let entry = &record.entry;
+        if let Action::ChangeOperator | Action::DisableOperator = entry.action
+            && let Some(name) = &entry.name
+            && let Some(noted) = self.operators.get_mut(name)
+        {
+            noted.keep_out(record.seq, entry.detail_sha256);
+        }
+    }
+
     /// Counts a credential that was issued, and says where it must be found.
     fn count(&mut self, record: &Record) -> Kept {
         let week = issues::week(record.entry.time);
-        let is_replayed = record.seq <= self.past.replayed;
+        if self.replays.is_elsewhere(record.seq) {
+            return Kept::No;
+        }
+        let is_replayed = !self.replays.is_here(record.seq);
         if let Some(count) = self.issued.get_mut(&week) {
             *count += 1;
             return match is_replayed {
@@ -219,8 +241,7 @@ impl Derived {
             let (first, last) = (*first, *last);
             found.add(Mismatch::Archive { first, last });
         }
-        // With a newer log came records of parts that were archived there.
-        for seq in self.tidied.iter().filter(|seq| **seq > self.past.replayed) {
+        for seq in self.tidied.iter().filter(|seq| self.replays.is_here(**seq)) {
             let (what, name, seq) = ("archive", seq.to_string(), *seq);
             found.add(Mismatch::Removed { what, name, seq });
         }
@@ -228,11 +249,11 @@ impl Derived {
         self.check_operators(session, found).await?;
         self.check_zones(session, &changes, found).await?;
         self.check_counts(session, found).await?;
-        let replayed = self.past.replayed;
+        let replays = &self.replays;
         self.lost.check(self.is_partial, found);
-        self.secrets.check(session, replayed, found).await?;
-        self.slots.check(session, replayed, found).await?;
-        self.people.check(session, found).await
+        self.secrets.check(session, replays, found).await?;
+        self.slots.check(session, replays, found).await?;
+        self.people.check(session, replays, found).await
     }
 
     async fn check_operators(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
@@ -241,11 +262,7 @@ impl Derived {
             let name = operator.name.to_string();
             match self.operators.get(&name) {
                 None => found.add(no_record("the operator", name.clone())),
-                // What a newer log says of an operator is not in it, but that they are to be kept out.
-                Some(noted) if noted.seq > self.past.replayed || noted.is_disabled => {
-                    found.check(noted.check(operator));
-                }
-                Some(_) => {}
+                Some(noted) => found.check(noted.check(operator)),
             }
             there.insert(name);
         }
@@ -309,7 +326,7 @@ impl Derived {
                 },
             });
         }
-        if seq > self.past.replayed && is_other {
+        if self.replays.is_here(seq) && is_other {
             found.add(Mismatch::ZoneChanged { name, seq });
         }
     }
@@ -322,7 +339,7 @@ impl Derived {
         found: &mut Found,
     ) {
         let is_missing =
-            |(name, seq): &(&String, &u64)| **seq > self.past.replayed && !there.contains(*name);
+            |(name, seq): &(&String, &u64)| self.replays.is_here(**seq) && !there.contains(*name);
         for (name, seq) in records.filter(is_missing) {
             let (name, seq) = (name.clone(), *seq);
             found.add(Mismatch::Removed { what, name, seq });
@@ -352,15 +369,25 @@ impl Derived {
 #[derive(Default)]
 struct Noted {
     seq: u64,
-    is_disabled: bool,
-    /// None in older records.
+    /// The record for which they are kept out.
+    disabled_by: Option<u64>,
+    /// None in older records, and if it is not known whether it was done here.
     detail: Option<Sha256>,
 }
 
 impl Noted {
+    /// Keeps them out as a restore did: but for a record that says what they are anyway.
+    fn keep_out(&mut self, seq: u64, changed_to: Option<Sha256>) {
+        let is_other = |detail| changed_to != Some(detail);
+        // Of an older record nobody knows what it said.
+        if self.detail.map_or(changed_to.is_none(), is_other) {
+            self.disabled_by.get_or_insert(seq);
+        }
+    }
+
     fn check(&self, operator: Operator) -> Result<(), Error> {
         let (seq, name) = (self.seq, operator.name.to_string());
-        if self.is_disabled && !operator.disabled {
+        if let Some(seq) = self.disabled_by.filter(|_| !operator.disabled) {
             return Err(Mismatch::OperatorEnabled { name, seq }.into());
         }
         // Disabling may have changed that alone, or nothing.
@@ -369,7 +396,8 @@ impl Noted {
             ..operator.clone()
         };
         let is_it = |detail| {
-            detail == operator.commitment() || self.is_disabled && detail == enabled.commitment()
+            let is_disabled = self.disabled_by.is_some();
+            detail == operator.commitment() || is_disabled && detail == enabled.commitment()
         };
         match self.detail.is_none_or(is_it) {
             true => Ok(()),

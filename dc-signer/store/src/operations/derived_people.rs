@@ -10,12 +10,12 @@ use crate::connection::Session;
 use crate::registry::{Action, Approval, ApprovalState, Entry, Mismatch, Record, Sha256};
 
 use super::findings::Found;
+use super::replays::Replays;
 use super::{people, rows};
 
 /// The log's word; as large as there are approvals, acts without a credential, and days on which somebody retired a device.
 #[derive(Default)]
 pub(super) struct People {
-    replayed: u64,
     approvals: BTreeMap<u64, Asked>,
     glass: BTreeMap<u64, (UnixTime, String)>,
     /// By actor and day, how many devices: those that must have been counted, and all.
@@ -33,14 +33,8 @@ struct Asked {
 }
 
 impl People {
-    pub(super) fn new(replayed: u64) -> Self {
-        Self {
-            replayed,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn follow(&mut self, record: &Record) {
+    /// Only of records that may have been done here.
+    pub(super) fn follow(&mut self, record: &Record, replays: &Replays) {
         let (seq, entry) = (record.seq, &record.entry);
         match entry.action {
             Action::AskApproval => {
@@ -71,7 +65,7 @@ impl People {
                 let key = (entry.actor.clone(), people::day(entry.time));
                 let (last, must, all) = self.retired.entry(key).or_default();
                 // Those without a reason are from before there was a count.
-                *must += u64::from(seq > self.replayed && entry.reason.is_some());
+                *must += u64::from(replays.is_here(seq) && entry.reason.is_some());
                 (*last, *all) = (seq, *all + 1);
             }
             _ => {}
@@ -84,20 +78,23 @@ impl People {
         self.approvals.get_mut(&number.parse().ok()?)
     }
 
-    pub(super) async fn check(self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
-        self.check_approvals(session, found).await?;
-        self.check_glass(session, found).await?;
+    pub(super) async fn check(
+        self,
+        session: &mut Session,
+        replays: &Replays,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        self.check_approvals(session, replays, found).await?;
+        self.check_glass(session, replays, found).await?;
         self.check_retired(session, found).await
     }
 
-    fn removed(&self, what: &'static str, seq: u64, found: &mut Found) {
-        if seq > self.replayed {
-            let name = seq.to_string();
-            found.add(Mismatch::Removed { what, name, seq });
-        }
-    }
-
-    async fn check_approvals(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
+    async fn check_approvals(
+        &self,
+        session: &mut Session,
+        replays: &Replays,
+        found: &mut Found,
+    ) -> Result<(), Error> {
         let mut there = BTreeSet::new();
         let sql = format!("SELECT {} FROM approvals ORDER BY number", rows::APPROVAL);
         for row in session.fetch(sql, Vec::new()).await? {
@@ -112,11 +109,16 @@ impl People {
             }
         }
         let missing = self.approvals.keys().filter(|seq| !there.contains(*seq));
-        missing.for_each(|seq| self.removed("approval", *seq, found));
+        removed("approval", missing.copied(), replays, found);
         Ok(())
     }
 
-    async fn check_glass(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
+    async fn check_glass(
+        &self,
+        session: &mut Session,
+        replays: &Replays,
+        found: &mut Found,
+    ) -> Result<(), Error> {
         let sql = "SELECT number, time, actor FROM break_glass ORDER BY number";
         let mut there = BTreeSet::new();
         for row in session.fetch(sql, Vec::new()).await? {
@@ -139,7 +141,7 @@ impl People {
             compare("actor", who.clone(), actor);
         }
         let missing = self.glass.keys().filter(|seq| !there.contains(*seq));
-        missing.for_each(|seq| self.removed("act without a credential", *seq, found));
+        removed("act without a credential", missing.copied(), replays, found);
         Ok(())
     }
 
@@ -196,6 +198,18 @@ impl Asked {
             let said = said.unwrap_or_else(|| "nobody".to_owned());
             found.add(changed("approvals", row(), "decided_by", by, who, said));
         }
+    }
+}
+
+fn removed(
+    what: &'static str,
+    missing: impl Iterator<Item = u64>,
+    replays: &Replays,
+    found: &mut Found,
+) {
+    for seq in missing.filter(|seq| replays.is_here(*seq)) {
+        let name = seq.to_string();
+        found.add(Mismatch::Removed { what, name, seq });
     }
 }
 

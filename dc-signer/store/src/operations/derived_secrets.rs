@@ -9,6 +9,7 @@ use crate::registry::{Action, Mismatch, Purpose, Record, Sha256, SharedSecret};
 use crate::{Error, Store};
 
 use super::findings::Found;
+use super::replays::Replays;
 use super::shared_secrets;
 
 impl Store {
@@ -44,6 +45,7 @@ struct Made {
 }
 
 impl Secrets {
+    /// Only of records that may have been done here.
     pub(super) fn follow(&mut self, record: &Record) {
         let (seq, entry) = (record.seq, &record.entry);
         let (Some(purpose), Some(detail)) = (&entry.name, entry.detail_sha256) else {
@@ -71,11 +73,10 @@ impl Secrets {
         self.newest.insert(purpose.clone(), (seq, detail));
     }
 
-    /// Versions that came with a newer log to a restored backup need not be there.
     pub(super) async fn check(
         mut self,
         session: &mut Session,
-        replayed: u64,
+        replays: &Replays,
         found: &mut Found,
     ) -> Result<(), Error> {
         let all = shared_secrets::all(session).await?;
@@ -85,18 +86,19 @@ impl Secrets {
             .collect();
         for (purpose, (seq, detail)) in &self.newest {
             let is_it = |secret: &&SharedSecret| secret.commitment() == *detail;
-            if *seq > replayed && newest.get(purpose).filter(|one| is_it(one)).is_none() {
+            if replays.is_here(*seq) && newest.get(purpose).filter(|one| is_it(one)).is_none() {
                 let (name, seq) = (purpose.clone(), *seq);
                 found.add(Mismatch::SecretChanged { name, seq });
             }
         }
-        self.check_order(&newest, replayed, found);
+        self.check_order(&newest, replays, found);
         for secret in &all {
-            self.check_version(secret, replayed, found);
+            self.check_version(secret, replays, found);
         }
         // What was taken out left its older versions behind.
-        let last = replayed.max(self.taken_out);
-        for made in self.made.values().filter(|made| made.seq > last) {
+        let since = self.taken_out;
+        let is_kept = |made: &&Made| made.seq > since && replays.is_here(made.seq);
+        for made in self.made.values().filter(is_kept) {
             let (what, seq) = ("version of the secret", made.seq);
             let name = made.purpose.clone();
             found.add(Mismatch::Removed { what, name, seq });
@@ -109,12 +111,13 @@ impl Secrets {
     fn check_order(
         &self,
         newest: &BTreeMap<String, &SharedSecret>,
-        replayed: u64,
+        replays: &Replays,
         found: &mut Found,
     ) {
-        let since = replayed.max(self.taken_out);
+        let since = self.taken_out;
+        let is_counted = |seq: &&u64| **seq > since && replays.is_here(**seq);
         for (purpose, rotated) in &self.rotated {
-            let counted = rotated.iter().filter(|seq| **seq > since).count();
+            let counted = rotated.iter().filter(is_counted).count();
             let version = newest.get(purpose).map(|secret| secret.version);
             if let (Some(version), Some(seq)) = (version, rotated.last())
                 && is_behind(version, u64::try_from(counted).unwrap_or(u64::MAX))
@@ -125,7 +128,7 @@ impl Secrets {
         }
     }
 
-    fn check_version(&mut self, secret: &SharedSecret, replayed: u64, found: &mut Found) {
+    fn check_version(&mut self, secret: &SharedSecret, replays: &Replays, found: &mut Found) {
         let detail = secret.commitment();
         let made = self.made.remove(&detail);
         let row = format!("{} version {}", secret.purpose, secret.version);
@@ -144,7 +147,7 @@ impl Secrets {
             }
         };
         let (seq, until) = self.ends.get(&detail).copied().unwrap_or((0, None));
-        if seq > replayed || seq == 0 {
+        if seq == 0 || replays.is_here(seq) {
             compare("until", seq, maybe(until), maybe(secret.until));
         }
         match made {
@@ -170,23 +173,28 @@ fn is_behind(version: u32, rotated: u64) -> bool {
 ///
 /// As [`Secrets::check`] does, for one who starts: by an index, whatever the length of the log.
 async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>, Error> {
-    let replayed = last(session, "replay").await?;
+    let replays = Replays::load(session).await?;
     let all = shared_secrets::all(session).await?;
     for purpose in Purpose::ALL {
         let newest = all.iter().rev().find(|row| row.purpose == purpose);
         let sql = "SELECT seq, action, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
                    AND action IN ('export-secrets', 'rotate-secret', 'seal-secrets') \
                    ORDER BY seq DESC";
-        let rows = session.fetch(sql, vec![purpose.as_str().into()]).await?;
+        let mut rows = session.fetch(sql, vec![purpose.as_str().into()]).await?;
+        rows.retain(|row| {
+            let seq = row.number("seq");
+            !seq.is_ok_and(|seq| replays.is_elsewhere(seq))
+        });
         let (Some(newest), Some(row)) = (newest, rows.first()) else {
             continue;
         };
         let (seq, detail): (u64, _) = (row.number("seq")?, row.maybe_hash("detail_sha256")?);
-        let is_other = seq > replayed && detail.is_some_and(|detail| detail != newest.commitment());
+        let is_other =
+            replays.is_here(seq) && detail.is_some_and(|detail| detail != newest.commitment());
         let mut rotated = 0;
         for row in &rows {
             match row.parse("action")? {
-                _ if row.number::<u64>("seq")? <= replayed => break,
+                _ if !replays.is_here(row.number("seq")?) => break,
                 // What was taken out left its older versions behind.
                 Action::ExportSecrets => break,
                 Action::RotateSecret => rotated += 1,

@@ -10,6 +10,7 @@ use crate::registry::{Action, DelegationState, Mismatch, Record, Sha256, ZoneDel
 use dc_pki::names::ZoneName;
 
 use super::findings::Found;
+use super::replays::Replays;
 use super::withdrawn::LONGEST;
 use super::zones;
 
@@ -35,7 +36,7 @@ struct Slot {
 }
 
 impl Slots {
-    pub(super) fn follow(&mut self, record: &Record) {
+    pub(super) fn follow(&mut self, record: &Record, replays: &Replays) {
         let entry = &record.entry;
         let state = match entry.action {
             Action::ImportDelegation => DelegationState::Next,
@@ -55,6 +56,10 @@ impl Slots {
         if let Some(not_after) = entry.expires {
             let end = self.ends.entry(zone.clone()).or_insert(not_after);
             *end = not_after.max(*end);
+        }
+        // What it says of itself is so, wherever that was.
+        if replays.is_elsewhere(record.seq) {
+            return;
         }
         let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
         let number = u32::try_from(of_zone).unwrap_or(u32::MAX).saturating_add(1);
@@ -92,11 +97,10 @@ impl Slots {
         }
     }
 
-    /// Those that came with a newer log to a restored backup need not be there, nor in their state.
     pub(super) async fn check(
         mut self,
         session: &mut Session,
-        replayed: u64,
+        replays: &Replays,
         found: &mut Found,
     ) -> Result<(), Error> {
         for zone in zones::all(session).await? {
@@ -104,7 +108,7 @@ impl Slots {
                 let name = zone.zone.to_string();
                 let key = (name.clone(), slot.certificate_sha256);
                 match self.slots.remove(&key) {
-                    Some(said) if said.seq > replayed => said.check(&zone.zone, slot, found),
+                    Some(said) if replays.is_here(said.seq) => said.check(&zone.zone, slot, found),
                     Some(_) => {}
                     None => {
                         let name = format!("{} of {name}", slot.number);
@@ -115,7 +119,7 @@ impl Slots {
             }
         }
         for ((zone, _), said) in self.slots {
-            if said.seq > replayed {
+            if replays.is_here(said.seq) {
                 let (what, name) = ("slot", format!("{} of {zone}", said.number));
                 let seq = said.seq;
                 found.add(Mismatch::Removed { what, name, seq });

@@ -45,6 +45,7 @@ mod queue;
 mod record;
 mod renewals;
 mod replay;
+mod replays;
 mod replicas;
 mod rows;
 mod search;

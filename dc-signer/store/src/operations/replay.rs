@@ -13,7 +13,7 @@ use crate::{Act, BroughtUp, Error, Find, Store};
 
 use super::lost::{self, Lost};
 use super::work::Work;
-use super::{devices, operators, withdrawn};
+use super::{devices, operators, replays, withdrawn};
 
 impl Store {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
@@ -60,7 +60,9 @@ pub(super) async fn replay(
         return Ok(BroughtUp::default());
     }
     replayed.finish(work, by).await?;
-    let entry = work.entry(Action::Replay, by);
+    let mut entry = work.entry(Action::Replay, by);
+    // So that rows are compared with the records that were done here.
+    entry.scope = Some(replays::scope(here.seq));
     work.log(entry);
     Ok(BroughtUp {
         changed: replayed.changed,

@@ -11,6 +11,7 @@ mod forge;
 mod lists;
 mod lives;
 mod odd;
+mod replays;
 mod seen;
 
 on_both! {
