@@ -142,7 +142,8 @@ impl Derived {
     fn note(&mut self, record: &Record) {
         let (seq, entry) = (record.seq, &record.entry);
         if let Some(zone) = &entry.zone {
-            *self.lists.entry(zone.clone()).or_default() += list_changes(entry.action);
+            *self.lists.entry(zone.clone()).or_default() +=
+                derived_devices::list_changes(entry.action);
         }
         if self.replays.is_elsewhere(seq) {
             return self.keep_out(record);
@@ -414,17 +415,6 @@ enum Kept {
     No,
     /// The table of its week should be there and is not.
     Removed,
-}
-
-/// How often a list of withdrawn names can have changed because of one record, at most: also when another box gets its first
-/// credential after it, and when the device is one that a restored backup has lost.
-const fn list_changes(action: Action) -> u64 {
-    match action {
-        Action::Suspend | Action::Retire => 1,
-        Action::Add | Action::NewName | Action::Resume => 2,
-        Action::Replace => 3,
-        _ => 0,
-    }
 }
 
 fn no_record(what: &'static str, name: String) -> Error {

@@ -348,6 +348,17 @@ impl Told {
     }
 }
 
+/// How often a list of withdrawn names can have changed because of one record, at most: also when another box gets its first
+/// credential after it, and when the device is one that a restored backup has lost.
+pub(super) const fn list_changes(action: Action) -> u64 {
+    match action {
+        Action::Suspend | Action::Retire => 1,
+        Action::Add | Action::NewName | Action::Resume => 2,
+        Action::Replace => 3,
+        _ => 0,
+    }
+}
+
 fn time(at: &UnixTime) -> String {
     at.as_secs().to_string()
 }
