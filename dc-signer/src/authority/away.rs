@@ -33,7 +33,7 @@ pub(super) async fn look(keys: Vec<(Promise, Arc<Loaded>)>) -> Away {
     away
 }
 
-/// What the zones promise now, with the keys of theirs that were opened before.
+/// The promises of the zones now, with the keys of theirs that were opened before.
 pub(super) fn promises_of(old: &View, zones: &[Zone]) -> Vec<(Promise, Arc<Loaded>)> {
     let mut promises = Vec::new();
     for zone in zones {

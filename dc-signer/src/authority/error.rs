@@ -161,7 +161,7 @@ pub enum Error {
     ProcessRefuses {
         /// The zone.
         zone: ZoneName,
-        /// What the process has said.
+        /// The process's own words.
         source: ProcessFault,
     },
     /// An operator renews with the token of before, and has a newer one.

@@ -1,4 +1,4 @@
-//! What a zone promises its devices, tried where its key is: a signing process may issue less than the zone says.
+//! The promises of a zone to its devices, tried where its key is: a signing process may issue less than the zone says.
 
 use dc_core::Role;
 use dc_pki::keys::{KeyFault, NotSigned, ProcessFault, Refusal};

@@ -71,10 +71,8 @@ impl Authority {
         if roles == Roles::Both {
             let view = self.delegations.refresh(&self.store).await?;
             let found = view.zone(zone)?;
-            let slots = issuing_status::in_use(found);
-            slots
-                .map(|slot| issuing_status::key(found, slot).map(drop))
-                .collect::<Result<(), Error>>()?;
+            let mut slots = issuing_status::in_use(found);
+            slots.try_for_each(|slot| issuing_status::key(found, slot).map(drop))?;
             let promise = Promise {
                 roles,
                 ..Promise::of(&found.managed)

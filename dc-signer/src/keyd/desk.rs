@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dc_core::UniqueName;
 use dc_evidence::Hash;
 use pki_types::UnixTime;
 use serde_json::{Value, json};
@@ -153,13 +154,8 @@ impl Desk {
                 lifetime,
                 spki,
             } => {
-                let name = name.map(|name| names::parse(&name)).transpose();
-                let name = name.map_err(|error| TurnedAway::new(Refusal::Name, error))?;
-                let wish = Wish {
-                    role,
-                    name: name.as_ref(),
-                    lifetime: lifetime.map(seconds),
-                };
+                let name = parsed(name)?;
+                let wish = Wish::new(role, name.as_ref(), lifetime.map(seconds));
                 self.issue(&certificate, &wish, &spki, caller, now)
             }
             Ask::Try {
@@ -173,13 +169,8 @@ impl Desk {
                 name,
                 lifetime,
             } => {
-                let name = name.map(|name| names::parse(&name)).transpose();
-                let name = name.map_err(|error| TurnedAway::new(Refusal::Name, error))?;
-                let wish = Wish {
-                    role,
-                    name: name.as_ref(),
-                    lifetime: lifetime.map(seconds),
-                };
+                let name = parsed(name)?;
+                let wish = Wish::new(role, name.as_ref(), lifetime.map(seconds));
                 self.try_issue(&certificate, &wish, now)
             }
             Ask::Status => Ok(Answer::Status(self.status(now).to_string())),
@@ -295,6 +286,11 @@ impl Desk {
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn parsed(name: Option<String>) -> Result<Option<UniqueName<'static>>, TurnedAway> {
+    let name = name.map(|name| names::parse(&name)).transpose();
+    name.map_err(|error| TurnedAway::new(Refusal::Name, error))
 }
 
 fn seconds(seconds: u32) -> Duration {

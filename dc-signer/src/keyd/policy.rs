@@ -24,6 +24,20 @@ pub(super) struct Wish<'a> {
     pub(super) lifetime: Option<Duration>,
 }
 
+impl<'a> Wish<'a> {
+    pub(super) fn new(
+        role: Role,
+        name: Option<&'a UniqueName<'static>>,
+        lifetime: Option<Duration>,
+    ) -> Self {
+        Self {
+            role,
+            name,
+            lifetime,
+        }
+    }
+}
+
 /// That a wish is below all ceilings but that on how many there may be: good for one credential.
 #[derive(Debug)]
 #[must_use]

@@ -2,10 +2,10 @@
 
 use dc_core::Role;
 
-use super::frame::MAX_FRAME;
 use super::malformed::{Malformed, VERSION};
 use super::pause::{Pause, PauseCause};
 use super::reader::Reader;
+use super::writer::Writer;
 use crate::process_fault::Refusal;
 use crate::sha256::Sha256;
 use crate::time::from_seconds;
@@ -130,34 +130,8 @@ impl Ask {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
         match self {
-            Self::Issue {
-                certificate,
-                role,
-                name,
-                lifetime,
-                spki,
-            } => {
-                out.u8(1).raw(certificate.as_bytes()).u8(role_code(*role));
-                out.octets(name.as_deref().unwrap_or_default().as_bytes());
-                out.u32(lifetime.unwrap_or(0)).octets(spki);
-            }
-            Self::Try {
-                certificate,
-                role,
-                lifetime,
-            } => {
-                out.u8(2).raw(certificate.as_bytes()).u8(role_code(*role));
-                out.u32(lifetime.unwrap_or(0));
-            }
-            Self::TryIssue {
-                certificate,
-                role,
-                name,
-                lifetime,
-            } => {
-                out.u8(10).raw(certificate.as_bytes()).u8(role_code(*role));
-                out.octets(name.as_deref().unwrap_or_default().as_bytes());
-                out.u32(lifetime.unwrap_or(0));
+            Self::Issue { .. } | Self::Try { .. } | Self::TryIssue { .. } => {
+                self.encode_issuing(&mut out);
             }
             Self::Status => {
                 out.u8(3);
@@ -194,6 +168,41 @@ impl Ask {
             }
         }
         out.0
+    }
+
+    fn encode_issuing(&self, out: &mut Writer) {
+        match self {
+            Self::Issue {
+                certificate,
+                role,
+                name,
+                lifetime,
+                spki,
+            } => {
+                out.u8(1).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.octets(name.as_deref().unwrap_or_default().as_bytes());
+                out.u32(lifetime.unwrap_or(0)).octets(spki);
+            }
+            Self::Try {
+                certificate,
+                role,
+                lifetime,
+            } => {
+                out.u8(2).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.u32(lifetime.unwrap_or(0));
+            }
+            Self::TryIssue {
+                certificate,
+                role,
+                name,
+                lifetime,
+            } => {
+                out.u8(10).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.octets(name.as_deref().unwrap_or_default().as_bytes());
+                out.u32(lifetime.unwrap_or(0));
+            }
+            _ => {}
+        }
     }
 
     /// Reads a message.
@@ -348,54 +357,6 @@ fn cut(detail: &str) -> &str {
     ends.find_map(|end| detail.get(..end)).unwrap_or_default()
 }
 
-/// Writes the parts of a message, one after the other.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new() -> Self {
-        Self(vec![VERSION])
-    }
-
-    fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn u8(&mut self, number: u8) -> &mut Self {
-        self.raw(&[number])
-    }
-
-    fn u32(&mut self, number: u32) -> &mut Self {
-        self.raw(&number.to_be_bytes())
-    }
-
-    /// The number of hashes and one more, or 0 if there is no proof, and the hashes.
-    fn proof(&mut self, proof: Option<&[[u8; 32]]>) -> &mut Self {
-        let count = proof.map_or(0, |proof| proof.len() + 1);
-        self.u8(u8::try_from(count).unwrap_or(u8::MAX));
-        for hash in proof.into_iter().flatten() {
-            self.raw(hash);
-        }
-        self
-    }
-
-    fn chain(&mut self, chain: &[Vec<u8>]) -> &mut Self {
-        self.u8(u8::try_from(chain.len()).unwrap_or(u8::MAX));
-        for certificate in chain {
-            self.octets(certificate);
-        }
-        self
-    }
-
-    /// Octets that are too long make the message longer than a frame may be, and is not sent.
-    fn octets(&mut self, bytes: &[u8]) -> &mut Self {
-        match u16::try_from(bytes.len()) {
-            Ok(length) => self.raw(&length.to_be_bytes()).raw(bytes),
-            Err(_) => self.raw(&vec![0; MAX_FRAME + 1]),
-        }
-    }
-}
-
 const fn role_code(role: Role) -> u8 {
     match role {
         Role::Server => 0,
@@ -419,6 +380,7 @@ mod tests {
     use proptest::option;
     use proptest::prelude::*;
 
+    use super::super::frame::MAX_FRAME;
     use super::*;
 
     fn role() -> impl Strategy<Value = Role> {

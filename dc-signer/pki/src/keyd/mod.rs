@@ -12,6 +12,7 @@ mod message;
 mod pause;
 mod reader;
 mod tls;
+mod writer;
 
 pub use client::{Keyd, TLS};
 pub use frame::{HEAD, MAX_FRAME, length, read, write};

@@ -19,7 +19,7 @@ pub struct ProcessKey {
     role: Role,
     /// How long credentials are to live; not known where only one is issued.
     lifetime: Option<Duration>,
-    /// What the process has said last of a time in which it issues nothing.
+    /// The time in which the process issues nothing, as it said last.
     pause: Arc<Mutex<Option<Pause>>>,
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Actors, Archive, Certain, Mismatch, Operator, Record, Sha256, Zone};
+use crate::registry::{Action, Actors, Archive, Certain, Mismatch, Record, Sha256, Zone};
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
@@ -16,6 +16,7 @@ use super::derived_secrets::{Secrets, last};
 use super::derived_slots::Slots;
 use super::findings::Found;
 use super::issues::{self, WEEK};
+use super::noted::Noted;
 use super::replays::Replays;
 use super::{derived_issues, derived_lives, derived_names, operators, withdrawn, zones};
 
@@ -363,47 +364,6 @@ impl Derived {
             }
         }
         Ok(())
-    }
-}
-
-/// An operator, as the log says.
-#[derive(Default)]
-struct Noted {
-    seq: u64,
-    /// The record for which they are kept out.
-    disabled_by: Option<u64>,
-    /// None in older records, and if it is not known whether it was done here.
-    detail: Option<Sha256>,
-}
-
-impl Noted {
-    /// Keeps them out as a restore did: but for a record that says what they are anyway.
-    fn keep_out(&mut self, seq: u64, changed_to: Option<Sha256>) {
-        let is_other = |detail| changed_to != Some(detail);
-        // Of an older record nobody knows what it said.
-        if self.detail.map_or(changed_to.is_none(), is_other) {
-            self.disabled_by.get_or_insert(seq);
-        }
-    }
-
-    fn check(&self, operator: Operator) -> Result<(), Error> {
-        let (seq, name) = (self.seq, operator.name.to_string());
-        if let Some(seq) = self.disabled_by.filter(|_| !operator.disabled) {
-            return Err(Mismatch::OperatorEnabled { name, seq }.into());
-        }
-        // Disabling may have changed that alone, or nothing.
-        let enabled = Operator {
-            disabled: false,
-            ..operator.clone()
-        };
-        let is_it = |detail| {
-            let is_disabled = self.disabled_by.is_some();
-            detail == operator.commitment() || is_disabled && detail == enabled.commitment()
-        };
-        match self.detail.is_none_or(is_it) {
-            true => Ok(()),
-            false => Err(Mismatch::OperatorChanged { name, seq }.into()),
-        }
     }
 }
 

@@ -38,6 +38,7 @@ mod group;
 mod issues;
 mod listing;
 mod lost;
+mod noted;
 mod older;
 mod operators;
 mod people;

@@ -20,7 +20,7 @@ pub(super) struct Replays {
     unknown: u64,
 }
 
-/// What is known of a record.
+/// The place where a record was done, as far as that is known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Done {
     /// It was done here.
