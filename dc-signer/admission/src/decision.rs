@@ -6,7 +6,7 @@ use crate::Id;
 use crate::renewals::Left;
 use crate::whence::Whence;
 
-/// The limits of a [`Admission`].
+/// The limits of a [`Admission`](crate::Admission).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdmissionLimits {
     /// The most enrolments and renewals a second.
