@@ -41,7 +41,7 @@ impl Agent {
                 }
                 ListState {
                     etag,
-                    wait: self.wait_for(every, every / 6),
+                    wait: self.wait_for(every),
                     ..ListState::default()
                 }
             }
@@ -58,7 +58,7 @@ impl Agent {
                 let seconds = doubled.min(every).max(wanted.min(schedule::LONGEST_WAIT));
                 ListState {
                     etag: known.etag,
-                    wait: self.wait_for(seconds, seconds / 6),
+                    wait: self.wait_for(seconds),
                     failures,
                     detail: Some(detail),
                 }
@@ -66,19 +66,13 @@ impl Agent {
         });
     }
 
-    /// So long, give or take some: a whole fleet must not ask in one second.
-    fn wait_for(&self, seconds: u64, around: u64) -> Option<Wait> {
+    fn wait_for(&self, seconds: u64) -> Option<Wait> {
         let now = self.reading().now;
-        let (from, until) = (
-            seconds.saturating_sub(around),
-            seconds.saturating_add(around),
+        let at = keys::draw().map_or_else(
+            |_| now.saturating_add(seconds),
+            |draw| schedule::about(now, seconds, draw),
         );
-        let seconds = keys::draw().map_or(seconds, |draw| draw.between(from, until));
-        Some(Wait::new(
-            now,
-            now.saturating_add(seconds),
-            self.clock.wall(),
-        ))
+        Some(Wait::new(now, at, self.clock.wall()))
     }
 
     /// Returns the entity tag of the list that is in the file now, and the number of its names if it is another one.

@@ -186,8 +186,17 @@ pub fn believable(at: u64, now: u64, longest: u64) -> u64 {
 /// or take a sixth.
 #[must_use]
 pub fn poll_again_at(now: u64, poll_after: Option<u64>, draw: Draw) -> u64 {
-    let after = poll_after.unwrap_or(12 * HOUR).clamp(HOUR, DAY);
-    draw.between(now + after - after / 6, now + after + after / 6)
+    about(now, poll_after.unwrap_or(12 * HOUR).clamp(HOUR, DAY), draw)
+}
+
+/// A moment after so many seconds, give or take a sixth: a whole fleet must not ask in one second.
+#[must_use]
+pub fn about(now: u64, after: u64, draw: Draw) -> u64 {
+    let middle = now.saturating_add(after);
+    draw.between(
+        middle.saturating_sub(after / 6),
+        middle.saturating_add(after / 6),
+    )
 }
 
 /// When to renew if the zone's renewals are pulled forward over `spread` seconds: at least half of what
