@@ -82,12 +82,7 @@ fn files_that_may_not_grow_are_not_ready_also_while_nobody_wants_anything() {
         return;
     }
     let rig = Rig::start();
-    let limit = |bytes: &str| {
-        let limit = format!("--fsize={bytes}:");
-        let mut prlimit = Command::new("prlimit");
-        let status = prlimit.args(["--pid", &rig.pid().to_string(), &limit]);
-        assert!(status.status().unwrap().success());
-    };
+    let limit = |bytes: &str| limit_files(&rig, bytes);
     limit("8192");
     rig.wait_until("it is not ready", || {
         rig.client().get("/readyz").status == 503
@@ -95,6 +90,14 @@ fn files_that_may_not_grow_are_not_ready_also_while_nobody_wants_anything() {
     is_not_ready(&rig);
     limit("unlimited");
     becomes_ready(&rig);
+}
+
+/// Lets no file of the service grow beyond so many bytes, by the soft limit, which may be raised again.
+fn limit_files(rig: &Rig, bytes: &str) {
+    let limit = format!("--fsize={bytes}:");
+    let mut prlimit = Command::new("prlimit");
+    let status = prlimit.args(["--pid", &rig.pid().to_string(), &limit]);
+    assert!(status.status().unwrap().success());
 }
 
 /// What `check` says of it, and whether that is good.
@@ -149,13 +152,7 @@ fn files_that_may_not_grow_are_a_full_disk() {
         return;
     }
     let rig = Rig::start();
-    let limit = |bytes: &str| {
-        // The soft one, which may be raised again.
-        let limit = format!("--fsize={bytes}:");
-        let mut prlimit = Command::new("prlimit");
-        let status = prlimit.args(["--pid", &rig.pid().to_string(), &limit]);
-        assert!(status.status().unwrap().success());
-    };
+    let limit = |bytes: &str| limit_files(&rig, bytes);
     let database = rig.data().join("data/dc-signer.db");
     // The log is shorter.
     let fill = || limit("1500000");

@@ -1,5 +1,6 @@
 //! Rights by the log, whatever the tables say.
 
+use super::tampering::forge::{append, entry};
 use super::*;
 use crate::registry::{Action, ActorFault, Entry, FourEyes, Mismatch, OperatorName, Role};
 
@@ -130,48 +131,12 @@ async fn an_act_is_refused_when_the_right_to_it_is_over_by_then(db: &Database) {
     db.store.verify_audit().await.unwrap();
 }
 
-/// Puts a record at the end of the log as whoever has the database can.
-async fn forge(db: &Database, entry: Entry) {
-    let mut head = db.store.audit_head().await.unwrap();
-    let record = head.append(entry);
-    let entry = &record.entry;
-    let text = |text: &Option<String>| match text {
-        Some(text) => format!("'{text}'"),
-        None => "NULL".to_owned(),
-    };
-    db.tamper(&format!(
-        "INSERT INTO audit (seq, time, node, actor, action, name, reason, scope, prev_hash) \
-         VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}); \
-         UPDATE audit_head SET seq = {}, hash = {}",
-        record.seq,
-        entry.time.as_secs(),
-        entry.node,
-        entry.actor,
-        entry.action,
-        text(&entry.name),
-        text(&entry.reason),
-        text(&entry.scope),
-        db.blob(record.prev_hash.as_bytes()),
-        head.seq,
-        db.blob(head.hash.as_bytes()),
-    ))
-    .await;
-}
-
-fn entry(actor: &str, action: Action, name: &str, scope: Option<&str>) -> Entry {
+/// A record that says so of somebody.
+fn said(actor: &str, action: Action, name: &str, scope: Option<&str>) -> Entry {
     Entry {
-        time: at(NOW + 1),
-        node: "node-1".to_owned(),
-        actor: actor.to_owned(),
-        action,
         name: (!name.is_empty()).then(|| name.to_owned()),
-        spki_sha256: None,
-        credential_sha256: None,
-        zone: None,
-        expires: None,
-        detail_sha256: None,
-        reason: Some("setting up".to_owned()),
         scope: scope.map(str::to_owned),
+        ..entry(action, actor, NOW + 1)
     }
 }
 
@@ -225,7 +190,7 @@ async fn records_of_those_who_could_not_are_found(db: &Database) {
         ),
     ];
     for (actor, action, of, scope, expected) in forged {
-        forge(db, entry(actor, action, of, scope)).await;
+        append(db, said(actor, action, of, scope)).await;
         let seq = db.store.audit_head().await.unwrap().seq;
         let found = db.store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
         let is_it = |error: &Error| match error {

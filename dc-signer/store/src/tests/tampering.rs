@@ -7,7 +7,7 @@ use crate::operations::SecretChange;
 use crate::registry::{Action, Manufactured, Purpose, Replacement, Role, SharedSecret};
 
 mod archives;
-mod forge;
+pub(super) mod forge;
 mod lists;
 mod lives;
 mod odd;

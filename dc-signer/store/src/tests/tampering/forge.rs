@@ -4,7 +4,7 @@ use super::*;
 use crate::registry::Entry;
 
 /// An entry that is about nothing yet.
-pub(super) fn entry(action: Action, actor: &str, time: u64) -> Entry {
+pub(in crate::tests) fn entry(action: Action, actor: &str, time: u64) -> Entry {
     Entry {
         time: at(time),
         node: "signer".to_owned(),
@@ -22,7 +22,7 @@ pub(super) fn entry(action: Action, actor: &str, time: u64) -> Entry {
 }
 
 /// Puts it at the end of the log; says where that is.
-pub(super) async fn append(db: &Database, entry: Entry) -> u64 {
+pub(in crate::tests) async fn append(db: &Database, entry: Entry) -> u64 {
     let mut head = db.store.audit_head().await.unwrap();
     let record = head.append(entry);
     let entry = &record.entry;
