@@ -82,7 +82,21 @@ fn a_service_that_was_taken_over_gets_nothing_but_refusals() {
         "{busy:?}"
     );
     drop(crowd);
-    // It has issued nothing of all that, and serves on: up to its ceiling.
+    // It has issued nothing of all that, and serves on, as soon as it has seen that the crowd is gone: up to its ceiling.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(fault) = keyd.status() {
+        assert!(
+            matches!(
+                fault,
+                ProcessFault::Refused {
+                    reason: Refusal::Busy,
+                    ..
+                }
+            ) && Instant::now() < deadline,
+            "{fault:?}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(process.status()["counts"]["issued"], 0);
     for _ in 0..5 {
         issue(of, inside, hour).unwrap();
