@@ -229,7 +229,7 @@ async fn restore_files(
 /// what has changed.
 ///
 /// Fails with what opening either fails with, with [`InUse`](dc_store::Error::InUse) while a service works with an SQLite file, and with
-/// [`Error::Store`] if the other log does not continue this one.
+/// [`Error::Store`] if the other log does not continue this one, and with [`Error::NewerLogClosed`].
 pub async fn bring_up(
     config: &Config,
     newer: &Location,
@@ -238,7 +238,8 @@ pub async fn bring_up(
     let (store, _in_use) = database::open_alone(config).await?;
     let brought = async {
         let end = store.audit_head().await?;
-        let records = records(newer, &config.node, end.seq.max(1)).await?;
+        let records = records(newer, &config.node, end.seq.max(1)).await;
+        let records = records.map_err(|error| closed(newer, error))?;
         let brought = store.replay(&records, &by.act(&store).await?).await?;
         store.is_newest().await?;
         by.tell(&store).await?;
@@ -286,8 +287,25 @@ pub async fn look_for_older(config: &Config) -> Result<(), Error> {
     Ok(is_older?)
 }
 
+/// A file of another's is copied, not given away: its folder may be root's own.
+fn closed(newer: &Location, error: dc_store::Error) -> Error {
+    match (newer, error) {
+        (Location::File(path), dc_store::Error::NotPermitted { path: at, source }) => {
+            Error::NewerLogClosed {
+                path: path.clone(),
+                problem: format!("{}: {source}", at.display()),
+            }
+        }
+        (_, error) => error.into(),
+    }
+}
+
 /// All records of a database's audit log, from one on.
-async fn records(database: &Location, node: &str, from: u64) -> Result<Vec<Record>, Error> {
+async fn records(
+    database: &Location,
+    node: &str,
+    from: u64,
+) -> Result<Vec<Record>, dc_store::Error> {
     let store = dc_store::open(database, node).await?;
     let mut records: Vec<Record> = Vec::new();
     loop {

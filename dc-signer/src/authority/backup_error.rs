@@ -16,6 +16,18 @@ pub enum Error {
     /// Whoever brings it back may not.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// The database that has the newer log is a file that this process, which works as the service does, may not use.
+    #[error(
+        "{path} cannot be read as {me}, because of {problem}: copy it to a folder of {me}'s, as with 'install -d -o {me} -m 700 DIR' and 'install -o {me} -m 600 {path}* DIR', and name the copy",
+        path = path.display(),
+        me = owner::Account::me().word()
+    )]
+    NewerLogClosed {
+        /// Its file.
+        path: PathBuf,
+        /// The file or folder that is closed, and whose it is.
+        problem: String,
+    },
     /// A folder is no backup, or not a whole one.
     #[error("{} is no whole backup: give a folder that 'dc-signer backup' made", .folder.display())]
     NoBackup {

@@ -528,6 +528,45 @@ fn what_root_has_written_elsewhere_is_roots_and_the_service_is_given_no_folder()
 }
 
 #[test]
+fn a_newer_database_in_a_folder_of_roots_is_copied_and_not_given_away() {
+    let Some(owned) = Owned::with_zone() else {
+        return;
+    };
+    let sandbox = &owned.sandbox;
+    owned.run(&["devices", "add", "one"]).succeeded();
+    fs::copy(sandbox.path("data/dc-signer.db"), sandbox.path("older.db")).unwrap();
+    owned
+        .run(&["devices", "retire", "one", "--yes"])
+        .succeeded();
+    fs::create_dir(sandbox.path("home")).unwrap();
+    sandbox.set_mode("home", 0o700);
+    let database = sandbox.path("data/dc-signer.db");
+    fs::rename(&database, sandbox.path("home/newer.db")).unwrap();
+    fs::rename(sandbox.path("older.db"), &database).unwrap();
+    owned.give("data/dc-signer.db", owned.service);
+    let restore = |from| owned.run(&["restore", "--newer-log", from]);
+    let refused = restore("home/newer.db");
+    assert!(!refused.stderr.contains("chown"), "{refused:?}");
+    refused.refused(&[
+        "home/newer.db cannot be read as www-data",
+        "install -o www-data -m 600 home/newer.db* DIR",
+    ]);
+    // As it says.
+    fs::create_dir(sandbox.path("theirs")).unwrap();
+    owned.give("theirs", owned.service);
+    fs::copy(
+        sandbox.path("home/newer.db"),
+        sandbox.path("theirs/newer.db"),
+    )
+    .unwrap();
+    owned.give("theirs/newer.db", owned.service);
+    restore("theirs/newer.db").succeeded();
+    let shown = owned.run(&["devices", "show", "one"]).succeeded();
+    assert!(shown.contains("retired"), "{shown}");
+    owned.is_all_the_services();
+}
+
+#[test]
 fn check_finds_programs_and_keys_that_are_not_needed_yet() {
     let Some(owned) = Owned::with_zone() else {
         return;
