@@ -265,7 +265,7 @@ impl Desk {
         };
         caller.write(&mut line);
         self.write_line(Value::Object(line), now)
-            .map_err(TurnedAway::by_own_fault)
+            .map_err(|error| TurnedAway::by_log(&error))
     }
 
     fn write_line(&self, line: Value, now: UnixTime) -> std::io::Result<()> {

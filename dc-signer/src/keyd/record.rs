@@ -139,6 +139,17 @@ impl Record {
         Ok(())
     }
 
+    /// Writes as much as some lines beside the log, and removes it: what a full disk refuses, or one that is read-only, is known
+    /// before a line has to be written.
+    pub(super) fn try_room(&self) -> io::Result<()> {
+        let path = self.folder.join(ROOM);
+        let written = open(&path).and_then(|mut file| file.write_all(&[b' '; LINES]));
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => written.and(Err(error)),
+            _ => written,
+        }
+    }
+
     /// Has the next line in another file.
     #[cfg(test)]
     pub(super) fn fill(&mut self) {
@@ -286,6 +297,10 @@ fn open(path: &Path) -> io::Result<File> {
 
 const NAME: &str = "log.ndjson";
 const NEXT: &str = "log.ndjson.next";
+/// Of [`Record::try_room`]; one that a killed process has left is removed by the next.
+const ROOM: &str = "room";
+/// More than the longest line has, in bytes.
+const LINES: usize = 16 << 10;
 /// The line that each file begins with.
 pub(super) const COUNTS: &str = "counts";
 const ASIDE: &str = "log-";

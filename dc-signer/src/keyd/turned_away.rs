@@ -1,6 +1,6 @@
 //! A request that is refused, with the kind of reason and the words for the caller and the log.
 
-use std::fmt;
+use std::{fmt, io};
 
 use dc_pki::keyd::Answer;
 use dc_pki::keys::Refusal;
@@ -33,6 +33,22 @@ impl TurnedAway {
                 Refusal::Log,
                 "its own files are in its way: its log says more",
             )
+        }
+    }
+
+    /// Of a log that cannot be written. That its disk is full is no secret, and whoever makes room has to know where.
+    pub(super) fn by_log(error: &io::Error) -> Self {
+        let refused = Self::by_own_fault(error);
+        match error.kind() {
+            io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => Self {
+                detail: "the disk of its own log is full: make room in its state folder".to_owned(),
+                ..refused
+            },
+            io::ErrorKind::ReadOnlyFilesystem => Self {
+                detail: "the disk of its own log is read-only".to_owned(),
+                ..refused
+            },
+            _ => refused,
         }
     }
 

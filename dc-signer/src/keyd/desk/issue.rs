@@ -74,6 +74,10 @@ impl Desk {
         let wanted = Wanted::Named(name);
         let tried = dc_pki::try_key(delegation, &self.nobodys, &wanted, algorithms(), begin);
         tried.map_err(unissued)?;
+        // An issue is written down before it leaves.
+        self.record()
+            .try_room()
+            .map_err(|error| TurnedAway::by_log(&error))?;
         Ok(self.pause(zone, now).map_or(Answer::Works, Answer::Pauses))
     }
 
