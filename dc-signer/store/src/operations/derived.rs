@@ -247,6 +247,10 @@ impl Derived {
             let (what, name, seq) = ("archive", seq.to_string(), *seq);
             found.add(Mismatch::Removed { what, name, seq });
         }
+        if let Some((seq, first)) = self.replays.bare() {
+            let action = Action::Replay;
+            found.add(Mismatch::Bare { action, seq, first });
+        }
         let changes = derived_devices::check(session, self.past, found).await?;
         self.check_operators(session, found).await?;
         self.check_zones(session, &changes, found).await?;

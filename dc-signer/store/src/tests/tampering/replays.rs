@@ -1,9 +1,10 @@
 //! After a newer log was put behind a restored backup, each row is still as the last record says that was done here.
 
-use super::forge::wrong;
+use super::forge::{append, entry, wrong};
 use super::*;
 
 on_both! {
+    a_forged_record_of_a_newer_log_hides_nothing,
     acts_behind_a_newer_log_are_compared,
     nobody_comes_back_whom_a_newer_log_keeps_out,
     rows_from_before_a_newer_log_are_compared,
@@ -224,5 +225,17 @@ async fn acts_behind_a_newer_log_are_compared(db: &Database) {
         );
     }
     assert!(store.secret_behind_log().await.unwrap().is_some());
+    backup.end().await;
+}
+
+async fn a_forged_record_of_a_newer_log_hides_nothing(db: &Database) {
+    let backup = restored(db, much).await;
+    let seq = append(&backup, entry(Action::Replay, "operator:alice", NOW + 950)).await;
+    backup
+        .tamper_freely("UPDATE operators SET role = 'admin'")
+        .await;
+    let found = wrong(&backup.store, Beside::default()).await;
+    let words = format!("record {seq} of the audit log (replay) has no hash");
+    assert!(found.iter().any(|one| one.contains(&words)), "{found:?}");
     backup.end().await;
 }
