@@ -343,6 +343,7 @@ async fn finish(
     if newer.is_none() && end != Head::EMPTY {
         store.accept_older(&by.act(&store).await?).await?;
     }
+    store.forget_signers().await?;
     by.tell(&store).await?;
     let head = store.verify_audit().await?;
     store.close().await;

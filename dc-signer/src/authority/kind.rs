@@ -150,7 +150,9 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::TooLittleLeft { .. }
         | registry::Error::ZoneExists
         | registry::Error::ZoneWasUsed => Kind::Conflict,
-        registry::Error::AuditLink { .. } | registry::Error::AuditSequence { .. } => Kind::Internal,
+        registry::Error::AuditLink { .. }
+        | registry::Error::AuditSequence { .. }
+        | registry::Error::OtherLog { .. } => Kind::Internal,
         registry::Error::BadAction
         | registry::Error::BadCode
         | registry::Error::BadExternalId

@@ -49,7 +49,7 @@ pub(super) async fn replay(
         if record.seq == here.seq {
             // The copy must have had the same past.
             if record.hash() != here.hash {
-                return Err(registry::Error::AuditLink { seq: here.seq }.into());
+                return Err(registry::Error::OtherLog { seq: here.seq }.into());
             }
             continue;
         }

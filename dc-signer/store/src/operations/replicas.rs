@@ -24,6 +24,16 @@ impl Store {
         self.timed("report", reported).await
     }
 
+    /// Forgets the signers that have reported: a database that was put back has those of its day, and none of them works now.
+    pub async fn forget_signers(&self) -> Result<(), Error> {
+        let forgotten = self.shared.write_to_any(async |work| {
+            let sql = "DELETE FROM replicas";
+            work.session.execute(sql, Vec::new()).await?;
+            Ok(())
+        });
+        self.timed("forget-signers", forgotten).await
+    }
+
     /// The signers that have reported in the last week, by node.
     pub async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
         self.read("replicas", async |session| all(session, now).await)
@@ -102,7 +112,9 @@ async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error
     let sql =
         "SELECT id, node, seen, stopped, clock, keys, sealing FROM replicas ORDER BY node, id";
     let rows = session.fetch(sql, Vec::new()).await?;
-    rows.iter().map(|row| replica(row, reference)).collect()
+    // A row that cannot be read is no signer's, or is written anew within a minute.
+    let read = rows.iter().map(|row| replica(row, reference));
+    Ok(read.filter_map(Result::ok).collect())
 }
 
 fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {

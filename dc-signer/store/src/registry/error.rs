@@ -166,6 +166,14 @@ pub enum Error {
     /// The operator is not kept out.
     #[error("the operator is not disabled: renew their token or certificate instead")]
     OperatorEnabled,
+    /// A log that is to continue this one has another past.
+    #[error(
+        "the other log does not continue this one: record {seq} is another one there, so they parted before it. Name the database that this one is an older copy of; if both were worked on, go on with one of them, and do anew what 'dc-signer audit list' shows of the other"
+    )]
+    OtherLog {
+        /// The last record of this log.
+        seq: u64,
+    },
     /// The device got another name in the meantime.
     #[error("the device got another name in the meantime: ask again")]
     OtherName,

@@ -252,7 +252,7 @@ async fn a_log_with_another_past_is_not_replayed(db: &Database) {
     let head = backup.store.audit_head().await.unwrap();
     for part in [&log[..], &log[2..]] {
         let error = backup.store.replay(part, &by(NOW)).await.unwrap_err();
-        assert_eq!(refused(error), registry::Error::AuditLink { seq: 3 });
+        assert_eq!(refused(error), registry::Error::OtherLog { seq: 3 });
     }
     assert_eq!(backup.store.audit_head().await.unwrap(), head);
     // Nor one that leaves something out.

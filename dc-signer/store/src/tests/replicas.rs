@@ -14,7 +14,7 @@ fn report(id: u8, clock: Option<u64>) -> Report {
         stopped: false,
         clock: clock.map(at),
         keys: vec![key("one"), key("two")],
-        sealing: vec![[id; 16], [7; 16]],
+        sealing: vec![[id; 16], [7; 16], [8; 16]],
     }
 }
 
@@ -30,7 +30,7 @@ async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
         .collect();
     assert_eq!(seen, [("node-1", true), ("node-2", true)]);
     assert_eq!(replicas[0].keys, [key("one"), key("two")]);
-    assert_eq!(replicas[1].sealing, [[2; 16], [7; 16]]);
+    assert_eq!(replicas[1].sealing, [[2; 16], [7; 16], [8; 16]]);
     // As one of an older version does, which knows nothing of the column.
     db.tamper("UPDATE replicas SET sealing = NULL WHERE node = 'node-1'")
         .await;
@@ -44,6 +44,12 @@ async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
         .await;
         assert!(!store.replicas(now).await.unwrap()[1].live, "{seen}");
     }
+    // One that no signer has written stops nothing, and the signer itself writes its own anew.
+    db.tamper("UPDATE replicas SET keys = sealing WHERE node = 'node-2'")
+        .await;
+    assert_eq!(store.replicas(now).await.unwrap().len(), 1);
+    other.report(&report(2, None), now).await.unwrap();
+    assert_eq!(store.replicas(now).await.unwrap().len(), 2);
     let stopped = Report {
         stopped: true,
         ..report(1, None)
@@ -57,6 +63,8 @@ async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
         store.report(&report(1, clock), now).await.unwrap();
         assert_eq!(store.replicas(now).await.unwrap().len(), left);
     }
+    store.forget_signers().await.unwrap();
+    assert!(store.replicas(now).await.unwrap().is_empty());
     other.close().await;
 }
 
