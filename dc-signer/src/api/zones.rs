@@ -13,9 +13,9 @@ use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
-use crate::authority::approvals::Outcome;
+use crate::authority::approvals::{Move, Outcome};
 use crate::authority::json::{
-    Approval, Because, NewZone, PullRenewals, Zone, ZoneForms, ZoneRoles,
+    Approval, Because, MoveOn, NewZone, PullRenewals, Zone, ZoneForms, ZoneRoles,
 };
 use dc_pki::{Forms, Roles, clock, names};
 use dc_protocol::Kind;
@@ -129,7 +129,7 @@ pub(super) async fn roles(
 
 /// Issue from the zone's next delegation certificate from now on; the one before drains.
 #[utoipa::path(post, path = "/v1/admin/zones/{zone}/rollover", tag = "operators", security(("token" = [])),
-    params(("zone" = String, Path, description = "The zone")), request_body = Because,
+    params(("zone" = String, Path, description = "The zone")), request_body = MoveOn,
     responses(
         (status = 200, body = Zone),
         (status = 202, description = "It waits for a second operator", body = Approval),
@@ -139,14 +139,18 @@ pub(super) async fn rollover(
     State(app): State<Arc<App>>,
     admin: Admin,
     Path(zone): Path<String>,
-    Json(because): Json<Because>,
+    Json(wanted): Json<MoveOn>,
 ) -> Result<Response, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &because.reason)?;
+    let act = super::act_because(admin.actor(), &wanted.reason)?;
     let who = admin.operator().operator_name();
+    let wanted = Move {
+        to: wanted.to,
+        leave_signers_out: wanted.leave_signers_out,
+    };
     match app
         .authority
-        .rollover_or_ask(&zone, None, Some(who), &act)
+        .rollover_or_ask(&zone, wanted, Some(who), &act)
         .await?
     {
         Outcome::Done(zone) => Ok(Answer(Zone::at(act.at, &zone)).into_response()),

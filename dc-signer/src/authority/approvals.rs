@@ -1,129 +1,27 @@
 //! Acts that take two operators: one asks, another agrees, and then exactly what was asked is done, in the names of both.
 
-use std::fmt;
+mod asked;
+
 use std::time::Duration;
 
 use pki_types::UnixTime;
-use serde::{Deserialize, Serialize};
 
-use super::new_access::NewAccess;
 use super::operators::Authenticated;
 use super::{Act, Authority, Error, slots};
+pub use asked::Asked;
 use dc_pki::names::ZoneName;
 use dc_store::registry::{
     Approval, ApprovalState, Change, DelegationState, Device, DeviceId, FourEyes, Operator,
-    OperatorName, Role, Sha256, Zone, ZoneDelegation,
+    OperatorName, Sha256, Zone, ZoneDelegation,
 };
 
-/// Exactly what is to be done, as it is kept and hashed.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Asked {
-    /// To add an operator, or to give one another role.
-    AddOperator(NewAccess),
-    /// To keep an operator out.
-    DisableOperator {
-        /// Their name.
-        operator: String,
-    },
-    /// To let an operator in again who was kept out.
-    EnableOperator(NewAccess),
-    /// To end a slot of a zone.
-    EndSlot {
-        /// The zone.
-        zone: String,
-        /// The slot.
-        slot: u32,
-        /// The SHA-256 of its certificate.
-        certificate_sha256: String,
-    },
-    /// To have fewer acts take two operators, or none.
-    LowerApproval {
-        /// The acts that take two then.
-        policy: String,
-    },
-    /// To give a device a name that nobody has had, and take the one of now away for good.
-    NewName {
-        /// The device, by its id.
-        device: String,
-    },
-    /// To give an operator another token or certificate.
-    RenewOperator(NewAccess),
-    /// To retire devices, by their ids.
-    Retire {
-        /// The devices.
-        devices: Vec<String>,
-    },
-    /// To issue from a delegation certificate from now on.
-    Rollover {
-        /// The zone.
-        zone: String,
-        /// The SHA-256 of the certificate.
-        certificate_sha256: String,
-    },
-}
-
-impl Asked {
-    /// Reads what is kept.
-    ///
-    /// Fails with [`Error::Store`] if that was never written.
-    pub fn of(approval: &Approval) -> Result<Self, Error> {
-        let read = serde_json::from_str(&approval.what);
-        Ok(read.map_err(|_| dc_store::Error::Corrupt { place: "approvals" })?)
-    }
-
-    /// The least role of whoever asks and of whoever agrees.
-    #[must_use]
-    pub const fn needed(&self) -> Role {
-        match self {
-            Self::NewName { .. } | Self::Retire { .. } => Role::Operator,
-            Self::AddOperator(_)
-            | Self::DisableOperator { .. }
-            | Self::LowerApproval { .. }
-            | Self::EnableOperator(_)
-            | Self::EndSlot { .. }
-            | Self::RenewOperator(_)
-            | Self::Rollover { .. } => Role::Admin,
-        }
-    }
-}
-
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AddOperator(new) => write!(f, "let {new}"),
-            Self::EnableOperator(new) => write!(f, "let in again {new}"),
-            Self::RenewOperator(new) => write!(f, "renew what lets in {new}"),
-            Self::DisableOperator { operator } => write!(f, "keep out {operator}"),
-            Self::LowerApproval { policy } => {
-                write!(f, "have less take two operators: {policy} from then on")
-            }
-            Self::NewName { device } => write!(
-                f,
-                "give device {device} a new name, and take the one of now away for good"
-            ),
-            Self::EndSlot {
-                zone,
-                slot,
-                certificate_sha256,
-            } => write!(
-                f,
-                "end slot {slot} of {zone}, with certificate {certificate_sha256}"
-            ),
-            Self::Retire { devices } => {
-                let some: Vec<&str> = devices.iter().take(NAMED).map(String::as_str).collect();
-                write!(f, "retire {} devices: {}", devices.len(), some.join(", "))?;
-                match devices.len().saturating_sub(NAMED) {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }
-            }
-            Self::Rollover {
-                zone,
-                certificate_sha256,
-            } => write!(f, "issue in {zone} from certificate {certificate_sha256}"),
-        }
-    }
+/// A move of a zone to another delegation certificate.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Move {
+    /// The slot; without one, the next one that lasts longest.
+    pub to: Option<u32>,
+    /// Set if signers that have not got its key are left behind: they issue nothing in the zone until they have.
+    pub leave_signers_out: bool,
 }
 
 /// An act that was done, or waits for a second operator.
@@ -158,20 +56,22 @@ impl Authority {
     /// Issues from the zone's next delegation certificate, or asks for a second operator if that takes two; with nobody's name, as
     /// without a credential, it takes one.
     ///
-    /// Moves to the slot with this number, or to the next one if none is named. Fails as [`Self::rollover`] and
-    /// [`Self::rollover_to`] do.
+    /// Fails as [`Self::rollover`] and [`Self::rollover_to`] do.
     pub async fn rollover_or_ask(
         &self,
         zone: &ZoneName,
-        to: Option<u32>,
+        Move {
+            to,
+            leave_signers_out: leave_out,
+        }: Move,
         who: Option<&OperatorName>,
         by: &Act,
     ) -> Result<Outcome<Zone>, Error> {
         let takes_two = self.four_eyes().await?.rollover;
         let Some(who) = who.filter(|_| takes_two) else {
             let moved = match to {
-                Some(number) => self.rollover_to(zone, number, by).await?,
-                None => self.rollover(zone, by).await?,
+                Some(number) => self.rollover_to(zone, number, leave_out, by).await?,
+                None => self.rollover(zone, leave_out, by).await?,
             };
             return Ok(Outcome::Done(moved));
         };
@@ -182,6 +82,7 @@ impl Authority {
         let asked = Asked::Rollover {
             zone: zone.to_string(),
             certificate_sha256: certificate_sha256.to_string(),
+            leave_signers_out: leave_out,
         };
         Ok(Outcome::Waits(self.ask(&asked, who, by).await?))
     }
@@ -309,9 +210,12 @@ impl Authority {
             Asked::Rollover {
                 zone,
                 certificate_sha256,
+                leave_signers_out,
             } => {
                 let (zone, slot) = self.slot_with(zone, certificate_sha256).await?;
-                let moved = self.rollover_to(&zone, slot.number, by).await?;
+                let moved = self
+                    .rollover_to(&zone, slot.number, *leave_signers_out, by)
+                    .await?;
                 Ok(Approved::RolledOver(Box::new(moved)))
             }
             Asked::EndSlot {

@@ -71,7 +71,7 @@ pub enum Error {
     KeyOfOtherRequest,
     /// Other signers of this database cannot sign with the next delegation certificate yet.
     #[error(
-        "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min",
+        "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min. A signer that does not matter is left behind by --leave-signers-out, and issues nothing in the zone until it has the key",
         nodes.join(", ")
     )]
     KeyNotEverywhere {

@@ -19,7 +19,7 @@ pub use people::{
 };
 
 pub use audit::{AuditCheckpoint, AuditRecord, AuditRecords, CheckpointPlaceStatus};
-pub use zones::{NewZone, PullRenewals, Slot, Zone, ZoneForms, ZoneRenewal, ZoneRoles};
+pub use zones::{MoveOn, NewZone, PullRenewals, Slot, Zone, ZoneForms, ZoneRenewal, ZoneRoles};
 
 /// A device to be known before it first connects; one a line when many are added.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]

@@ -14,17 +14,23 @@ impl Authority {
     /// drains.
     ///
     /// It need not be the one that lasts longest, so a move to the wrong one is taken back. A next one that lasts longer becomes
-    /// active again when its time comes, unless it is [ended](Self::end_slot). Fails with
+    /// active again when its time comes, unless it is [ended](Self::end_slot). With `leave_out` no signer is waited for. Fails with
     /// [`UnknownDelegation`](registry::Error::UnknownDelegation), with [`Error::NotForClients`] if the zone issues for clients and
     /// the certificate may not, with [`Error::KeyNotHere`], [`Error::KeyNotEverywhere`] and what loading its key fails with, and as
     /// [`Store::move_delegation`](dc_store::Store::move_delegation) does.
-    pub async fn rollover_to(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
+    pub async fn rollover_to(
+        &self,
+        zone: &ZoneName,
+        number: u32,
+        leave_out: bool,
+        by: &Act,
+    ) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let slot = slot(&found.managed, number)?;
         self.check_key(found, slot).await?;
         // Signers say what they can sign with of what is next or active; they keep the key of what drains until it is gone.
-        if slot.state == DelegationState::Next {
+        if slot.state == DelegationState::Next && !leave_out {
             self.wait_if_others_can_issue(&found.managed, slot, by.at)
                 .await?;
         }

@@ -118,15 +118,23 @@ impl Authority {
 
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
-    /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
+    /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key, unless those that
+    /// have not are left behind (`leave_out`): they issue nothing in the zone until they have. Fails with
     /// [`Error::NoNextDelegation`] if none has begun, has enough left and has its key on this machine, with
     /// [`Error::KeyNotEverywhere`], and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
-    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
+    pub async fn rollover(
+        &self,
+        zone: &ZoneName,
+        leave_out: bool,
+        by: &Act,
+    ) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let next = next(found, by.at)?;
-        self.wait_if_others_can_issue(&found.managed, next, by.at)
-            .await?;
+        if !leave_out {
+            self.wait_if_others_can_issue(&found.managed, next, by.at)
+                .await?;
+        }
         self.activate(zone, next.number, by).await
     }
 

@@ -94,7 +94,7 @@ impl Dev {
                 .await?;
             let vendor = self.folder.join(VENDOR);
             authority.import_delegation(&zone, &vendor, &act).await?;
-            authority.rollover(&zone, &act).await?;
+            authority.rollover(&zone, false, &act).await?;
         }
         if !files::exists(&self.folder.join(TOKEN)) {
             let operator = self.new_operator(config, act.at)?;

@@ -33,6 +33,9 @@ pub struct Approval {
     /// The SHA-256 of the certificate that it is to move on to, or that is to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_sha256: Option<String>,
+    /// Set if signers that have not got its key are to be left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave_signers_out: Option<bool>,
     /// The operator who is to get a right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<NewAccess>,
@@ -64,6 +67,7 @@ impl Approval {
             zone: None,
             slot: None,
             certificate_sha256: None,
+            leave_signers_out: None,
             operator: None,
             reason: approval.reason.to_string(),
             asked_by: approval.asked_by.to_string(),
@@ -98,7 +102,9 @@ impl Approval {
             Asked::Rollover {
                 zone,
                 certificate_sha256,
+                leave_signers_out,
             } => {
+                shown.leave_signers_out = leave_signers_out.then_some(true);
                 shown.zone = Some(zone);
                 shown.certificate_sha256 = Some(certificate_sha256);
                 "rollover"

@@ -111,6 +111,21 @@ pub struct Slot {
     pub not_after: u64,
 }
 
+/// Moves a zone to another delegation certificate.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveOn {
+    /// The slot; without one, the next one that lasts longest.
+    #[serde(default)]
+    pub to: Option<u32>,
+    /// Set to leave signers behind that have not got its key: they issue nothing in the zone until they have.
+    #[serde(default)]
+    pub leave_signers_out: bool,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
+}
+
 /// Asks a zone's devices to renew before their time.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -57,7 +57,7 @@ async fn a_key_stays_encrypted_in_the_data_folder_and_signs(database: &Database)
     );
     write("word\n");
     import().await.unwrap();
-    bench.authority.rollover(&zone, &by).await.unwrap();
+    bench.authority.rollover(&zone, false, &by).await.unwrap();
     let sha256 = bench.store.zones().await.unwrap()[0].delegations[0].certificate_sha256;
     let kept = bench
         .config

@@ -229,7 +229,7 @@ async fn nothing_is_issued_without_a_zone_that_can_sign(database: &Database) {
     bench.import(bench.now).await;
     bench
         .authority
-        .rollover(&zone(), &bench.by(bench.now))
+        .rollover(&zone(), false, &bench.by(bench.now))
         .await
         .unwrap();
     let answer = cpe

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::bench::{Bench, zone};
-use crate::authority::approvals::{Approved, Outcome};
+use crate::authority::approvals::{Approved, Move, Outcome};
 use crate::authority::json::Replace;
 use crate::authority::{Act, Authority};
 use crate::testing::{Database, on_both};
@@ -179,10 +179,17 @@ async fn a_certificate_that_was_imported_by_hand_waits_for_two(database: &Databa
         "{text:?}"
     );
     let (alice, by) = (name("alice"), of("alice", soaked));
-    let (zone, to) = (zone(), Some(slot));
+    // Both of them know of a signer that would be left behind.
+    let other = bench.other(database).await;
+    other.report(soaked).await.unwrap();
+    let wanted = Move {
+        to: Some(slot),
+        leave_signers_out: true,
+    };
+    let zone = zone();
     let asked = bench
         .authority
-        .rollover_or_ask(&zone, to, Some(&alice), &by);
+        .rollover_or_ask(&zone, wanted, Some(&alice), &by);
     let waits = number(asked.await.unwrap());
     agree(&bench.authority, waits, "bob", soaked).await;
     assert_eq!(state(slot).await, DelegationState::Active);

@@ -73,7 +73,7 @@ async fn a_signer_that_is_gone_is_not_waited_for(database: &Database) {
         }
         bench
             .authority
-            .rollover(&zone(), &bench.by(bench.now))
+            .rollover(&zone(), false, &bench.by(bench.now))
             .await
             .unwrap();
         assert_eq!(state(&bench, next).await, DelegationState::Active);
@@ -87,13 +87,23 @@ async fn an_operator_is_told_who_would_be_left_behind(database: &Database) {
     let next = bench.import(bench.now).await;
     let refusal = bench
         .authority
-        .rollover(&zone(), &bench.by(bench.now))
+        .rollover(&zone(), false, &bench.by(bench.now))
         .await;
     let Err(Error::KeyNotEverywhere { nodes, .. }) = &refusal else {
         panic!("{refusal:?}");
     };
     assert_eq!(nodes[..], ["node-2"]);
+    assert!(
+        refusal
+            .unwrap_err()
+            .to_string()
+            .contains("--leave-signers-out")
+    );
     assert_eq!(state(&bench, next).await, DelegationState::Next);
+    // Nobody with the database alone keeps a zone from leaving a stolen certificate.
+    let by = bench.by(bench.now);
+    bench.authority.rollover(&zone(), true, &by).await.unwrap();
+    assert_eq!(state(&bench, next).await, DelegationState::Active);
 }
 
 async fn nobody_is_waited_for_while_nothing_can_be_issued(database: &Database) {
@@ -133,7 +143,7 @@ async fn two_signers_with_one_name_are_told_apart_by_their_ids(database: &Databa
     let next = bench.import(bench.now).await;
     let refusal = bench
         .authority
-        .rollover(&zone(), &bench.by(bench.now))
+        .rollover(&zone(), false, &bench.by(bench.now))
         .await;
     let Err(Error::KeyNotEverywhere { nodes, .. }) = &refusal else {
         panic!("{refusal:?}");

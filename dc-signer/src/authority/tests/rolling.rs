@@ -141,7 +141,7 @@ async fn without_a_newer_certificate_nothing_is_issued_under_the_last_eight_days
 async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     let bench = Bench::new(database).await;
     let by = bench.by(bench.now);
-    let refusal = bench.authority.rollover(&zone(), &by).await;
+    let refusal = bench.authority.rollover(&zone(), false, &by).await;
     assert!(
         matches!(refusal, Err(Error::NoNextDelegation { .. })),
         "{refusal:?}"
@@ -150,7 +150,7 @@ async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     bench.authority.keep_zones(bench.now).await.unwrap();
     let waiting = bench.store.zones().await.unwrap();
     assert_eq!(waiting[0].active().unwrap().number, 1);
-    let moved = bench.authority.rollover(&zone(), &by).await.unwrap();
+    let moved = bench.authority.rollover(&zone(), false, &by).await.unwrap();
     assert_eq!(moved.active().unwrap().number, next);
     assert_eq!(moved.delegations[0].state, DelegationState::Draining);
 }
@@ -165,7 +165,7 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
         .import_delegation(&zone(), &folder, &by)
         .await
         .unwrap();
-    bench.authority.rollover(&zone(), &by).await.unwrap();
+    bench.authority.rollover(&zone(), false, &by).await.unwrap();
     other.keep_zones(bench.now).await.unwrap();
     let missing = other.missing();
     assert_eq!((missing.len(), missing[0].slot), (1, 2));
@@ -303,7 +303,7 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
         .import_delegation(&other, &folder, &by)
         .await
         .unwrap();
-    bench.authority.rollover(&other, &by).await.unwrap();
+    bench.authority.rollover(&other, false, &by).await.unwrap();
 
     let authority = Authority::open(&bench.config, bench.store.clone())
         .await
@@ -452,7 +452,7 @@ async fn a_certificate_that_has_not_begun_is_said_to_be_so(database: &Database) 
     bench.import(bench.after(600 + DAY)).await;
     bench
         .authority
-        .rollover(&zone(), &bench.by(begin))
+        .rollover(&zone(), false, &bench.by(begin))
         .await
         .unwrap();
     let slow = bench.after(300);

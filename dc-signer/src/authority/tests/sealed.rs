@@ -665,7 +665,7 @@ async fn a_new_certificate_is_on_every_signer_and_its_key_goes_when_it_is_over(
     other.report(bench.now).await.unwrap();
     bench
         .authority
-        .rollover(&zone(), &bench.by(bench.now))
+        .rollover(&zone(), false, &bench.by(bench.now))
         .await
         .unwrap();
     assert_eq!(bench.store.shared_delegations().await.unwrap().len(), 2);

@@ -38,7 +38,7 @@ async fn a_slot_that_is_ended_has_no_key_on_any_signer_and_never_comes_back(data
         refused(active.unwrap_err()),
         registry::Error::SlotIsActive { number: 1 }
     );
-    bench.authority.rollover(&zone(), &by).await.unwrap();
+    bench.authority.rollover(&zone(), false, &by).await.unwrap();
     let ended = bench.authority.end_slot(&zone(), 1, &by).await.unwrap();
     assert_eq!(ended.delegations[0].state, DelegationState::Gone);
     assert_eq!(keys(&bench.authority, &ended.delegations), 1);
@@ -46,14 +46,14 @@ async fn a_slot_that_is_ended_has_no_key_on_any_signer_and_never_comes_back(data
     assert_eq!(keys(&other, &ended.delegations), 2);
     other.keep_zones(bench.now).await.unwrap();
     assert_eq!(keys(&other, &ended.delegations), 1);
-    let back = bench.authority.rollover_to(&zone(), 1, &by).await;
+    let back = bench.authority.rollover_to(&zone(), 1, false, &by).await;
     assert!(matches!(
         refused(back.unwrap_err()),
         registry::Error::DelegationOrder { .. }
     ));
     // Asked again, it is so.
     bench.authority.end_slot(&zone(), 1, &by).await.unwrap();
-    let same = bench.authority.rollover_to(&zone(), next, &by).await;
+    let same = bench.authority.rollover_to(&zone(), next, false, &by).await;
     assert_eq!(same.unwrap().active().unwrap().number, next);
     let none = bench.authority.end_slot(&zone(), 9, &by).await;
     assert_eq!(
@@ -66,14 +66,14 @@ async fn a_zone_goes_back_only_to_what_can_be_signed_with_here(database: &Databa
     let bench = Bench::new(database).await;
     let by = bench.by(bench.now);
     bench.import(bench.now).await;
-    let zones = bench.authority.rollover(&zone(), &by).await.unwrap();
+    let zones = bench.authority.rollover(&zone(), false, &by).await.unwrap();
     let first = zones.delegations[0].certificate_sha256;
     let key = bench.authority.delegations.folder(&first).join("key.pem");
     let kept = std::fs::read(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
     bench
         .authority
-        .rollover_to(&zone(), 1, &by)
+        .rollover_to(&zone(), 1, false, &by)
         .await
         .unwrap_err();
     let active = async || {
@@ -93,7 +93,11 @@ async fn a_zone_goes_back_only_to_what_can_be_signed_with_here(database: &Databa
         .unwrap()
         .replace()
         .unwrap();
-    bench.authority.rollover_to(&zone(), 1, &by).await.unwrap();
+    bench
+        .authority
+        .rollover_to(&zone(), 1, false, &by)
+        .await
+        .unwrap();
     assert_eq!(active().await, 1);
     // And it stays, whatever lasts longer.
     let later = bench.after(3 * 86_400);
@@ -111,7 +115,7 @@ async fn a_certificate_for_servers_alone_is_not_gone_back_to_by_a_zone_for_clien
     let of = zone();
     let import = bench.authority.import_delegation(&of, &folder, &by);
     let alone = import.await.unwrap().slot;
-    let to = async |slot| bench.authority.rollover_to(&zone(), slot, &by).await;
+    let to = async |slot| bench.authority.rollover_to(&zone(), slot, false, &by).await;
     to(alone).await.unwrap();
     to(1).await.unwrap();
     let both = bench.authority.set_roles(&zone(), Roles::Both, &by).await;

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_pki::{Forms, Roles, clock};
-use dc_signer::authority::approvals::Outcome;
+use dc_signer::authority::approvals::{Move, Outcome};
 use dc_signer::authority::json;
 use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::owner;
@@ -126,6 +126,10 @@ struct Rollover {
     /// to the wrong certificate
     #[arg(long, value_name = "SLOT", conflicts_with_all = ["import", "now"])]
     to: Option<u32>,
+    /// Leave signers behind that have not got the certificate's key, as one that is out of order or does not exist: they issue
+    /// nothing in the zone until they have it
+    #[arg(long)]
+    leave_signers_out: bool,
     /// Print the zone as JSON, or what waits for a second operator
     #[arg(long)]
     json: bool,
@@ -214,7 +218,13 @@ impl Rollover {
             }
             if self.now || self.import.is_none() {
                 let (name, act) = (who.caller().name(), who.act()?);
-                let rolled = open.authority.rollover_or_ask(&self.zone, to, name, &act);
+                let wanted = Move {
+                    to,
+                    leave_signers_out: self.leave_signers_out,
+                };
+                let rolled = open
+                    .authority
+                    .rollover_or_ask(&self.zone, wanted, name, &act);
                 match rolled.await? {
                     Outcome::Waits(approval) => {
                         return Err(approvals::waits_for(&approval, &self.acting, self.json));

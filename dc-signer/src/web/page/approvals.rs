@@ -165,6 +165,7 @@ mod tests {
             devices: vec!["a".into()],
         };
         let rollover = || Asked::Rollover {
+            leave_signers_out: false,
             zone: "cpe.example.com".into(),
             certificate_sha256: "00".into(),
         };

@@ -61,7 +61,11 @@ async fn with_first(open: &Open, who: &Actor, new: &NewZone, first: Import) -> R
     let added = open.authority.add_zone_with(new, first, &act).await?;
     warn(&added.warnings);
     match begins <= act.at {
-        true => drop(open.authority.rollover(&new.zone, &who.act()?).await?),
+        true => drop(
+            open.authority
+                .rollover(&new.zone, false, &who.act()?)
+                .await?,
+        ),
         false => eprintln!(
             "note: its certificate begins on {}, and is issued from by itself from then on",
             Moment(begins)
