@@ -140,8 +140,13 @@ impl Running {
         self.address
     }
 
+    /// Its name in `/proc`.
+    pub(crate) fn process(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn processor_time(&self) -> Duration {
-        processor_time(&self.child.id().to_string())
+        processor_time(&self.process())
     }
 }
 
