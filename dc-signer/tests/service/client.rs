@@ -125,7 +125,27 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let mut tls = self.tls().unwrap();
+        self.try_request(method, path, headers, body).unwrap()
+    }
+
+    /// The same of a service that may not be there.
+    pub(crate) fn try_get(&self, path: &str) -> std::io::Result<Answer> {
+        self.try_request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn try_post(&self, path: &str, json: &Value) -> std::io::Result<Answer> {
+        let headers = [("content-type", "application/json")];
+        self.try_request("POST", path, &headers, json.to_string().as_bytes())
+    }
+
+    fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let mut tls = self.tls()?;
         let mut head = self.head(method, path);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -136,7 +156,7 @@ impl Client {
             .write_all(head.as_bytes())
             .and_then(|()| tls.write_all(body))
             .and_then(|()| tls.flush());
-        read(&mut tls)
+        Ok(read(&mut tls))
     }
 
     /// Gets what is no text: the head in lower case, and the body.

@@ -49,6 +49,7 @@ mod secrets;
 mod servers_alone;
 #[path = "../../store/src/testing/small_disk.rs"]
 mod small_disk;
+mod soak;
 mod tokens;
 mod waiting;
 mod who;

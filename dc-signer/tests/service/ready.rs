@@ -59,6 +59,10 @@ impl Service {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn ready(&self) -> Answer {
         self.client.get("/readyz")
     }
