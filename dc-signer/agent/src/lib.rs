@@ -25,7 +25,6 @@ mod repair;
 pub mod request;
 mod rotate;
 mod run;
-pub mod schedule;
 #[cfg(feature = "self-check")]
 pub mod self_check;
 pub mod state;
@@ -39,6 +38,7 @@ mod word;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use config_error::ConfigError;
+pub use dc_schedule as schedule;
 pub use device::Agent;
 pub use error::Error;
 pub use event::Event;

@@ -1,4 +1,4 @@
-//! When to renew, and when to try again: pure. Time and randomness are given.
+#![doc = include_str!("../README.md")]
 //!
 //! Moments are whole seconds since 1970, and as far as known the signer's time.
 
