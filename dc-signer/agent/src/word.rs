@@ -49,15 +49,12 @@ impl Agent {
 
     /// Asks what else is to be asked now and then as well.
     pub(super) fn ask_for_time(&mut self) {
-        let longest = match self.reading().verdict {
-            Verdict::Plausible => HOURLY,
-            _ => FEW,
-        };
+        let is_in_danger = self.reading().verdict != Verdict::Plausible;
         self.poll();
         let now = self.reading().now;
         self.state.asking = self.is_time_in_question().then(|| {
             let times = self.state.asking.map_or(0, |asking| asking.times);
-            let wait = 60_u64 << times.min(longest);
+            let wait = schedule::ask_again_after(times, is_in_danger);
             Asking {
                 times: times.saturating_add(1),
                 wait: Wait::new(now, now.saturating_add(wait), self.clock.wall()),
@@ -240,10 +237,5 @@ impl Agent {
     }
 }
 
-/// After so many questions in vain, a device that may be in danger asks every quarter of an hour, as often as it looks
-/// at its clock.
-const FEW: u32 = 4;
-/// After so many, one asks every hour whose clock nothing speaks against.
-const HOURLY: u32 = 6;
 /// By this, in seconds, a time is another one.
 const A_MISTAKE: u64 = 4 * 3600;

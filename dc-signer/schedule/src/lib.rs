@@ -199,6 +199,19 @@ pub fn about(now: u64, after: u64, draw: Draw) -> u64 {
     )
 }
 
+/// How long to wait, in seconds, before the signer is asked again what time it is, after so many questions in vain.
+///
+/// A device that may be in danger asks every quarter of an hour at last, as often as it looks at its clock; one whose clock nothing
+/// speaks against every hour.
+#[must_use]
+pub fn ask_again_after(questions: u32, is_in_danger: bool) -> u64 {
+    let most = match is_in_danger {
+        true => FEW,
+        false => HOURLY,
+    };
+    MINUTE << questions.min(most)
+}
+
 /// When to renew if the zone's renewals are pulled forward over `spread` seconds: at least half of what
 /// is left stays for what goes wrong.
 #[must_use]
@@ -210,6 +223,9 @@ pub fn pulled_to(now: u64, spread: u64, expires: u64, draw: Draw) -> u64 {
 /// The longest wait for anything but a renewal.
 pub const LONGEST_WAIT: u64 = 30 * HOUR;
 
+/// After so many questions a quarter of an hour is reached, and an hour.
+const FEW: u32 = 4;
+const HOURLY: u32 = 6;
 const A_MOMENT: u64 = 5;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -240,3 +240,11 @@ fn an_outage_of_a_week_costs_few_requests_and_is_over_within_half_an_hour() {
             .is_some_and(|last| *last < back + 32 * MINUTE)
     );
 }
+
+#[test]
+fn questions_for_the_time_become_rarer_up_to_a_quarter_of_an_hour_or_an_hour() {
+    let minutes =
+        |is_in_danger| [0, 1, 4, 6, 99].map(|n| ask_again_after(n, is_in_danger) / MINUTE);
+    assert_eq!(minutes(true), [1, 2, 16, 16, 16]);
+    assert_eq!(minutes(false), [1, 2, 16, 64, 64]);
+}
