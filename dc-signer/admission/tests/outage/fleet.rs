@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use dc_admission::{Left, Whence};
-use dc_agent::schedule::{Draw, Failure, Life, try_again_at};
 use dc_protocol::RenewalWindow;
+use dc_schedule::{Draw, Failure, Life, try_again_at};
 
-use crate::{HOUR, LIFE, Outcome, count};
+use crate::{LIFE, Outcome, count};
 
 /// The answer to a device.
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +142,7 @@ impl Fleet {
         self.backlog -= 1;
         if self.backlog == 0 {
             self.outcome.backlog = (self.outcome.issued, self.outcome.requests);
-            self.outcome.over = (now - START) / HOUR;
+            self.outcome.over = now - START;
         }
     }
 

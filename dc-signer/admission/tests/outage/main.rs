@@ -11,7 +11,7 @@ mod random;
 mod service;
 
 use fleet::Fleet;
-use outcome::{CYCLE, HOUR, LIFE, OUTAGE, Outcome, count};
+use outcome::{CYCLE, LIFE, OUTAGE, Outcome, count};
 use service::Service;
 
 /// The way to admit.

@@ -20,7 +20,7 @@ pub(crate) struct Outcome {
     pub(crate) reset: usize,
     /// The same numbers until the backlog is served: issued, and requests.
     pub(crate) backlog: (usize, usize),
-    /// When that was, in hours.
+    /// When that was, in seconds.
     pub(crate) over: u64,
     /// The most connections in ten minutes, as a multiple of those that could be served.
     pub(crate) peak: f64,
@@ -45,8 +45,9 @@ impl Outcome {
         let backlog = match issued {
             0 => "not all of the backlog is served yet".to_owned(),
             _ => format!(
-                "{:.2} until the backlog is served after {over} h",
-                count(*requests) / count(*issued)
+                "{:.2} until the backlog is served after {} h",
+                count(*requests) / count(*issued),
+                over / HOUR
             ),
         };
         let each = self.each();
