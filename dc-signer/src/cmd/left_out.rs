@@ -83,6 +83,7 @@ const SERVICE: &[&str] = &[
     "keyd",
     "migrate",
     "operators",
+    "plan",
     "restore",
     "secrets",
     "serve",

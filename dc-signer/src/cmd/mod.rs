@@ -101,4 +101,4 @@ Examples, from nothing to a device's identity:
   dc-signer issue --delegation vendor --csr device.csr --out device
 
 Exit status: 0 done; 1 refused or failed, with one line that says why; 2 wrong usage; 3 asked for, and waiting for a second
-operator.";
+operator; of 'plan', devices are lost.";

@@ -18,6 +18,7 @@ mod node;
 mod operators;
 mod overload;
 mod path;
+mod plan;
 mod reader;
 mod renewal;
 mod renewals;
@@ -45,6 +46,10 @@ pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub use operators::{Approval, Operators};
 pub use overload::Overload;
 pub(crate) use path::Step;
+pub use plan::{
+    PLAN_SAMPLE, PlanCertificates, PlanClient, PlanConfig, PlanCredentials, PlanOf, PlanOutage,
+    PlanPowerCut, PlanSite, PlanStart, PlanStolenKey, PlanThefts, parse_share,
+};
 pub use renewal::{Renewal, RenewalOfZone};
 pub use renewals::Renewals;
 pub use secrets::Secrets;

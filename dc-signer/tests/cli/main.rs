@@ -22,6 +22,7 @@ mod older_copy;
 mod owner;
 mod passphrase;
 mod pem;
+mod plan;
 #[path = "../../store/src/testing/server.rs"]
 mod postgres;
 mod probe;

@@ -104,7 +104,7 @@ pub(super) fn judge_as(user: Option<&str>, folder: &Path) -> Result<Option<Accou
 }
 
 /// Prints all errors but the last, one line each; the command fails with the last.
-fn one_by_one(error: config::Error) -> Error {
+pub(super) fn one_by_one(error: config::Error) -> Error {
     let config::Error::Invalid { path, mut errors } = error else {
         return error.into();
     };

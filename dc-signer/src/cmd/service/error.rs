@@ -62,6 +62,20 @@ pub(crate) enum Error {
     /// There is no configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// A simulation was shown that loses devices.
+    #[error("devices are lost")]
+    Loses,
+    /// A fleet cannot be simulated.
+    #[error(transparent)]
+    Plan(#[from] dc_plan::Error),
+    /// A plot is not written.
+    #[error("{} is not written: {source}", .path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
     /// The database is not as its audit log says, in more places than one.
     #[error(
         "{first}; {more} more, which 'dc-signer audit verify' lists: do what docs/runbook.md says under 'Audit mismatch'"

@@ -15,6 +15,7 @@ mod keyd;
 mod migrate;
 mod operators;
 mod place;
+mod plan;
 mod rest;
 mod restore;
 mod secrets;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Keyd(keyd::Args),
     Migrate(migrate::Args),
     Operators(operators::Args),
+    Plan(plan::Args),
     Restore(restore::Args),
     Secrets(secrets::Args),
     Serve(serve::Args),
@@ -52,6 +54,7 @@ impl Command {
     pub(super) fn run(self) -> Result<ExitCode, Error> {
         match self.act() {
             Err(Error::Waits) => Ok(ExitCode::from(WAITS)),
+            Err(Error::Loses) => Ok(ExitCode::from(LOSES)),
             done => done.map(|()| ExitCode::SUCCESS),
         }
     }
@@ -68,6 +71,7 @@ impl Command {
             Self::Keyd(args) => args.run(),
             Self::Migrate(args) => args.run(),
             Self::Operators(args) => args.run(),
+            Self::Plan(args) => args.run(),
             Self::Restore(args) => args.run(),
             Self::Secrets(args) => args.run(),
             Self::Serve(args) => args.run(),
@@ -91,3 +95,5 @@ fn print(result: &impl std::fmt::Display) -> Result<(), Error> {
 
 /// Asked for, and not done before a second operator agrees.
 const WAITS: u8 = 3;
+/// A simulation loses devices.
+const LOSES: u8 = 3;
