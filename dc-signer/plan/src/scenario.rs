@@ -199,7 +199,7 @@ impl Capacity {
     }
 
     fn check(&self, devices: u32, needed: f64) -> Result<(), Error> {
-        within("the number of sites", self.sites, 1, 1000)?;
+        within("the number of sites", self.sites, 1, 100)?;
         for (what, given) in [
             ("the rate of issuances", self.requests.rate),
             ("the rate of handshakes", self.handshake_rate),
