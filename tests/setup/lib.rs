@@ -47,6 +47,8 @@ pub enum Part {
     Postgres,
     /// Prometheus's own tool.
     Promtool,
+    /// A load balancer.
+    Proxies,
     /// The clients, servers and the CA that `dc-solutions` compares identities with.
     Solutions,
     /// A token in files, for PKCS#11.
@@ -151,13 +153,14 @@ struct Setting {
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Tools,
         Self::Acme,
         Self::Tokens,
         Self::Postgres,
         Self::Browser,
         Self::Promtool,
+        Self::Proxies,
         Self::Peers,
         Self::Solutions,
     ];
@@ -168,13 +171,14 @@ impl Part {
     }
 
     fn setting(self) -> Setting {
-        static DONE: [OnceLock<Result<(), String>>; 8] = [const { OnceLock::new() }; 8];
+        static DONE: [OnceLock<Result<(), String>>; 9] = [const { OnceLock::new() }; 9];
         let (at, word, what) = match self {
             Self::Acme => (7, "acme", "tests with an ACME server"),
             Self::Browser => (0, "browser", "tests with a browser"),
             Self::Peers => (1, "peers", "tests with TLS peers nobody here wrote"),
             Self::Postgres => (2, "postgres", "tests with PostgreSQL"),
             Self::Promtool => (3, "promtool", "tests with promtool"),
+            Self::Proxies => (8, "proxies", "tests behind a load balancer"),
             Self::Solutions => (
                 5,
                 "solutions",

@@ -4,7 +4,7 @@
 #
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
-# Packages come by apt, and promtool and named out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
+# Packages come by apt, and promtool, named and haproxy out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
 # and builds our servers on NSS and BoringSSL. For the parts `solutions`, `draft` and `vectors` it installs what
 # benches/solutions/requirements.txt (for the part `acme` as well), docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
 # not a package goes to setup/, interop/, solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else
@@ -80,9 +80,15 @@ missing_for_solutions() {
     missing_for_venv "$solutions_done"
 }
 
+missing_for_proxies() {
+    ldconfig -p | grep -q liblua5.3.so.0 || echo liblua5.3-0
+    ldconfig -p | grep -q libopentracing-c-wrapper.so.0 || echo libopentracing-c-wrapper0
+}
+
 missing_packages() {
     {
         missing_programs
+        [ "$part" != proxies ] || missing_for_proxies
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
         [ "$part" != acme ] || missing_for_venv "$solutions_done"
@@ -192,7 +198,7 @@ set_up() {
     local packages list=()
     for packages in $(missing_packages); do
         case $packages in
-            bind9 | prometheus) ;;
+            bind9 | haproxy | prometheus) ;;
             *) list+=("$packages") ;;
         esac
     done
@@ -203,6 +209,7 @@ set_up() {
     fi
     case " $(missing_packages) " in
         *" bind9 "*) take_out usr/sbin/named bind9 ;;
+        *" haproxy "*) take_out usr/sbin/haproxy haproxy ;;
         *" prometheus "*) take_out usr/bin/promtool prometheus ;;
     esac
     packages=$(missing_packages)

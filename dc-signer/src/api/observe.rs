@@ -17,6 +17,7 @@ use tracing::{Instrument, field};
 use super::App;
 use super::cut_off::Unanswered;
 use super::problem::{Answered, ApiError};
+use crate::server::listener::ClientAddress;
 use crate::server::telemetry::RequestId;
 use dc_protocol::{Kind, Severity};
 
@@ -34,7 +35,9 @@ pub(super) async fn observe(
         .get::<MatchedPath>()
         .map_or(NO_ROUTE, MatchedPath::as_str)
         .to_owned();
-    let span = tracing::info_span!("request", %id, method, route, caller = field::Empty);
+    let client = request.extensions().get::<ClientAddress>();
+    let client = client.map(|ClientAddress(address)| field::display(*address));
+    let span = tracing::info_span!("request", %id, client, method, route, caller = field::Empty);
     let unanswered = Unanswered::new(span.clone(), began);
     let limit = app.request_time(&route);
     request.extensions_mut().insert(id);

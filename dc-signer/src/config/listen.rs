@@ -7,6 +7,7 @@ use std::time::Duration;
 use dc_admission::QueueLimits;
 use serde::{Deserialize, Deserializer};
 
+use super::networks::Networks;
 use super::values;
 
 /// `[listen]`: address, certificate, and limits of connections.
@@ -22,6 +23,9 @@ pub struct Listen {
     /// Its private key.
     #[serde(deserialize_with = "values::path")]
     pub key: PathBuf,
+    /// The proxies that begin each connection with a PROXY header (version 2), and nobody else does.
+    #[serde(default, deserialize_with = "values::networks")]
+    pub proxy_protocol: Networks,
     /// TLS 1.2 is allowed beside TLS 1.3.
     #[serde(default)]
     pub tls12: bool,

@@ -1,7 +1,7 @@
 //! Readers of single values, for `deserialize_with`. What they expect is what a file has to have there.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use axum::http::Uri;
 use dc_evidence::{VerifyingKey, WitnessKey};
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use zeroize::Zeroizing;
+
+use super::networks::Networks;
 
 /// Any text.
 pub(super) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
@@ -73,6 +75,11 @@ pub(super) fn rate<'de, D: Deserializer<'de>>(value: D) -> Result<NonZeroU32, D:
 pub(super) fn address<'de, D: Deserializer<'de>>(value: D) -> Result<SocketAddr, D::Error> {
     let wanted = "an IP address and a port, such as \"[::]:8443\" or \"192.0.2.1:8443\"";
     read(value, wanted, |text| text.parse().ok())
+}
+
+/// Networks, such as 10.0.0.0/8; an address alone is one too.
+pub(super) fn networks<'de, D: Deserializer<'de>>(value: D) -> Result<Networks, D::Error> {
+    value.deserialize_seq(NetworkList)
 }
 
 /// The name of a log: 1 to 255 characters without spaces and plus signs.
@@ -173,6 +180,30 @@ impl<'de> Visitor<'de> for Argv {
             true => Ok(argv),
             false => Err(A::Error::custom("has no program in it: put it first")),
         }
+    }
+}
+
+/// A list of networks.
+struct NetworkList;
+
+impl<'de> Visitor<'de> for NetworkList {
+    type Value = Networks;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of networks, such as [\"10.0.0.0/8\", \"2001:db8::7\"]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Networks, A::Error> {
+        let mut networks = Vec::new();
+        while let Some(item) = items.next_element::<String>()? {
+            let network = item.parse().or_else(|_| item.parse().map(IpAddr::into));
+            networks.push(network.map_err(|_| {
+                A::Error::custom(format!(
+                    "has '{item}' in it: give networks, such as \"10.0.0.0/8\", or addresses"
+                ))
+            })?);
+        }
+        Ok(Networks::new(networks))
     }
 }
 

@@ -93,9 +93,16 @@ impl Client {
 
     /// A connection over which nothing has been sent yet but the handshake, which may have failed.
     pub(crate) fn tls(&self) -> std::io::Result<Tls> {
+        self.tls_behind(b"")
+    }
+
+    /// The same behind something else that is sent first.
+    pub(crate) fn tls_behind(&self, first: &[u8]) -> std::io::Result<Tls> {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(self.config.clone(), name).unwrap();
-        let mut tls = StreamOwned::new(connection, self.tcp()?);
+        let mut tcp = self.tcp()?;
+        tcp.write_all(first)?;
+        let mut tls = StreamOwned::new(connection, tcp);
         while tls.conn.is_handshaking() {
             tls.conn.complete_io(&mut tls.sock)?;
         }

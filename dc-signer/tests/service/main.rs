@@ -8,6 +8,7 @@
 mod access;
 mod agent;
 mod audit;
+mod balanced;
 mod both_forms;
 mod by_credential;
 mod client;
@@ -26,6 +27,7 @@ mod driver;
 mod fairness;
 mod floods;
 mod following;
+mod haproxy;
 mod http2;
 mod keyd;
 mod keyd_remote;

@@ -1,15 +1,19 @@
 //! The address of a connection, as far as one customer can be told from another.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one address of those has all of them.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Prefix(IpAddr);
 
-impl From<SocketAddr> for Prefix {
-    fn from(address: SocketAddr) -> Self {
+/// The address that a request comes from, as the log has it: of its client, if a proxy says whose it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl From<IpAddr> for Prefix {
+    fn from(address: IpAddr) -> Self {
         // A socket for both kinds of address shows an IPv4 address within an IPv6 one.
-        Self(match address.ip().to_canonical() {
+        Self(match address.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK)),
         })
@@ -20,10 +24,12 @@ const NETWORK: u128 = !0 << 64;
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn prefix(address: &str) -> Prefix {
-        address.parse::<SocketAddr>().unwrap().into()
+        address.parse::<SocketAddr>().unwrap().ip().into()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One request, from its head to its answer: what every request passes, and what every answer says.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,7 +16,7 @@ use dc_admission::Whence;
 use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
-use super::address::Prefix;
+use super::address::ClientAddress;
 use super::arriving;
 use super::client::ClientCertificate;
 use super::intake::{Intake, Ticket};
@@ -30,8 +31,7 @@ pub(super) struct Answering {
     pub(super) router: Router,
     pub(super) client: Option<ClientCertificate>,
     pub(super) peer: Peer,
-    pub(super) from: Prefix,
-    pub(super) whence: Whence,
+    pub(super) address: IpAddr,
     pub(super) intake: Arc<Intake>,
     pub(super) unread: Arc<Unread>,
     /// The most requests in progress, over all connections.
@@ -49,7 +49,7 @@ impl Answering {
         // Whoever asks whether the service is well takes nothing that others wait for.
         let more = if is_about_health(&request) { HEALTH } else { 0 };
         let most = self.most.saturating_add(more);
-        let ticket = self.intake.enter(self.from, &self.peer, most);
+        let ticket = self.intake.enter(self.address.into(), &self.peer, most);
         let mut response = match ticket {
             Some(ticket) => {
                 let request = request.map(Body::new);
@@ -72,7 +72,9 @@ impl Answering {
             request.extensions_mut().insert(client.clone());
         }
         request.extensions_mut().insert(self.peer.clone());
-        request.extensions_mut().insert(self.whence);
+        request.extensions_mut().insert(Whence::from(self.address));
+        let address = ClientAddress(self.address.to_canonical());
+        request.extensions_mut().insert(address);
         let (request, arrival) = arriving::watch(
             request,
             ticket.clone(),

@@ -1,11 +1,11 @@
 //! One connection, from its first byte to its last.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use dc_admission::Whence;
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::address::Prefix;
 use super::answering::Answering;
 use super::certificate::H2;
 use super::client::ClientCertificate;
@@ -26,6 +25,7 @@ use super::idle::Idle;
 use super::intake::Intake;
 use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};
 use super::open::{Open, State};
+use super::proxied;
 use super::requests::{Phase, Requests};
 use super::unread::Unread;
 use super::{Place, Settings};
@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) settings: Arc<Settings>,
     pub(super) router: Router,
     pub(super) stopped: watch::Receiver<bool>,
+    /// A proxy has said whose it is.
+    pub(super) is_named: bool,
     pub(super) intake: Arc<Intake>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -44,20 +46,15 @@ pub(super) struct Connection {
 impl Connection {
     /// Shakes hands and answers requests until either side has had enough.
     pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
-        let Place {
-            from,
-            whence,
-            open,
-            turn,
-        } = place;
+        let Place { client, open, turn } = place;
         let _open = self.metrics.connection();
         let open = Arc::new(open);
-        let ended = self.shake_hands(tcp, &turn, &open).await;
+        let ended = self.shake_hands(tcp, client, &turn, &open).await;
         let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
         self.metrics.handshake_ended(how);
         drop(turn);
         if let Ok(tls) = ended {
-            self.serve_http(tls, (from, whence), open.clone()).await;
+            self.serve_http(tls, client, open.clone()).await;
         }
         // Answers that are still being made have limits of their own.
         open.leave();
@@ -67,18 +64,33 @@ impl Connection {
     async fn shake_hands(
         &self,
         tcp: TcpStream,
+        client: IpAddr,
         turn: &Turn,
         open: &Open,
     ) -> Result<TlsStream<TcpStream>, Handshake> {
         // Answers are single writes, and nobody should wait for an acknowledgement between them.
         let _ = tcp.set_nodelay(true);
         let limit = self.settings.listen.handshake_timeout;
-        tokio::select! {
-            heard = timeout(limit, tcp.readable()) => {
-                heard.map_err(|_| Handshake::TimedOut)?.map_err(failed)?;
+        let hearing = async {
+            tcp.readable().await?;
+            // Readiness may be a mistake: then this waits, as everybody does of whom nothing was heard.
+            std::io::Result::Ok(!self.is_named && proxied::is_ahead(&tcp).await)
+        };
+        let is_ahead = tokio::select! {
+            heard = timeout(limit, hearing) => {
+                let heard = heard.map_err(|_| Handshake::TimedOut)?;
+                heard.map_err(|error| failed(client, &error))?
             }
             () = turn.over() => return Err(evict(Some(&tcp))),
             () = open.over() => return Err(evict(Some(&tcp))),
+        };
+        if is_ahead {
+            tracing::debug!(
+                client = %client.to_canonical(),
+                "a connection is reset that begins with a PROXY header, and is of none of listen.proxy_protocol"
+            );
+            let _ = tcp.set_zero_linger();
+            return Err(Handshake::ProxyHeader);
         }
         open.does(State::Speaking);
         let came = Instant::now();
@@ -92,7 +104,7 @@ impl Connection {
             return Err(evict(Some(&tcp)));
         }
         let _in_progress = self.metrics.handshake();
-        let accepting = self.accept(tcp, turn, open);
+        let accepting = self.accept(tcp, client, turn, open);
         let ended = timeout(limit, accepting).await;
         ended.unwrap_or(Err(Handshake::TimedOut))
     }
@@ -100,23 +112,19 @@ impl Connection {
     async fn accept(
         &self,
         tcp: TcpStream,
+        client: IpAddr,
         turn: &Turn,
         open: &Open,
     ) -> Result<TlsStream<TcpStream>, Handshake> {
         let mut accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
         tokio::select! {
-            ended = &mut accepting => ended.map_err(failed),
+            ended = &mut accepting => ended.map_err(|error| failed(client, &error)),
             () = turn.over() => Err(evict(accepting.get_ref())),
             () = open.over() => Err(evict(accepting.get_ref())),
         }
     }
 
-    async fn serve_http(
-        mut self,
-        mut tls: TlsStream<TcpStream>,
-        place: (Prefix, Whence),
-        open: Arc<Open>,
-    ) {
+    async fn serve_http(mut self, mut tls: TlsStream<TcpStream>, address: IpAddr, open: Arc<Open>) {
         let (_, session) = tls.get_mut();
         // Else whoever does not read makes us keep four times as much.
         session.set_buffer_limit(Some(SEND_BUFFER));
@@ -125,7 +133,7 @@ impl Connection {
         let requests = Requests::of(open.clone());
         let unread = Arc::new(Unread::new(idle_timeout));
         let client = ClientCertificate::of(session);
-        let answering = self.answering(client, place, &open, unread.clone());
+        let answering = self.answering(client, address, &open, unread.clone());
         let idle = Idle::new(tls, idle_timeout, requests.clone());
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let phase = match request.body().is_end_stream() {
@@ -172,7 +180,7 @@ impl Connection {
     fn answering(
         &self,
         client: Option<ClientCertificate>,
-        (from, whence): (Prefix, Whence),
+        address: IpAddr,
         open: &Open,
         unread: Arc<Unread>,
     ) -> Arc<Answering> {
@@ -180,8 +188,7 @@ impl Connection {
             router: self.router.clone(),
             client,
             peer: open.peer(),
-            from,
-            whence,
+            address,
             intake: self.intake.clone(),
             unread,
             most: self.settings.listen.most_requests(),
@@ -224,8 +231,9 @@ enum End {
     PlaceIsNeeded,
 }
 
-fn failed(error: std::io::Error) -> Handshake {
-    tracing::debug!(%error, "a handshake failed");
+fn failed(client: IpAddr, error: &std::io::Error) -> Handshake {
+    let client = client.to_canonical();
+    tracing::debug!(%client, %error, "a handshake failed");
     Handshake::Failed
 }
 

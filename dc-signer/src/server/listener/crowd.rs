@@ -91,14 +91,14 @@ fn key<V>(prefix: Prefix, place: &BTreeMap<u64, V>) -> Option<(usize, Reverse<u6
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::IpAddr;
 
     use proptest::prelude::*;
 
     use super::*;
 
     fn prefix(host: u8) -> Prefix {
-        SocketAddr::from(([127, 0, 0, host], 1)).into()
+        IpAddr::from([127, 0, 0, host]).into()
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
 
     fn enter(all: &Arc<Handshakes>, host: u8, speaks: bool) -> Turn {
         let address = SocketAddr::from(([127, 0, 0, host], 1));
-        let turn = all.enter(address.into(), address.ip().into(), LIMITS);
+        let turn = all.enter(address.ip().into(), address.ip().into(), LIMITS);
         if speaks {
             turn.spoke();
         }

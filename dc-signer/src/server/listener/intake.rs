@@ -135,14 +135,14 @@ const TURNS: u64 = 60;
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::IpAddr;
 
     use tokio::time::{Duration, timeout};
 
     use super::*;
 
     fn enter(intake: &Arc<Intake>, host: u8, peer: &Peer) -> Option<Ticket> {
-        let prefix = SocketAddr::from(([127, 0, 0, host], 1)).into();
+        let prefix = IpAddr::from([127, 0, 0, host]).into();
         intake.enter(prefix, peer, 3)
     }
 

@@ -1,6 +1,6 @@
 //! TLS connections in, HTTP requests out: the accept loop, and what bounds the cost of strangers.
 //!
-//! A connection passes three gates: the number of connections, of one address and in all, its turn to shake hands, and time
+//! A proxy says first whose connection it is, if it is one. Then a connection passes three gates: the number of connections, of one address and in all, its turn to shake hands, and time
 //! limits on the handshake, on each request's head, and on silence. A request passes one more: how many
 //! are in progress over all connections. Where there are too many somebody makes room: the oldest that has nothing to show
 //! for itself, of the address that has most of them. Behind the gates each request carries the [`ClientCertificate`] of
@@ -21,18 +21,20 @@ mod memory;
 mod open;
 mod origin;
 mod possession;
+mod proxied;
 mod requests;
 mod unread;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use dc_admission::Whence;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::{Instant, timeout};
 
+pub use address::ClientAddress;
 pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
 pub use client::{ClientCertificate, spki_sha256, valid};
@@ -43,12 +45,13 @@ pub use origin::Origin;
 
 use crate::config::{Listen, Live};
 use crate::server::Error;
-use crate::server::telemetry::{Metrics, Shed};
+use crate::server::telemetry::{Handshake, Metrics, Shed};
 use address::Prefix;
 use connection::Connection;
 use handshakes::{Handshakes, Turn};
 use intake::Intake;
 use open::{Connections, Entered, Most, Open};
+use proxied::HeaderError;
 
 /// The part of the settings that is the listener's: it counts for the connections that come from then on.
 #[derive(Clone, Debug)]
@@ -63,11 +66,22 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
+    house: Arc<House>,
+}
+
+/// What connections share, and the way in.
+#[derive(Debug)]
+struct House {
     settings: Live<Settings>,
     connections: Arc<Connections>,
+    /// Whoever is next to get a place: one at a time waits for it.
+    door: Mutex<()>,
+    /// The connections of proxies whose header is awaited.
+    headers: Arc<Semaphore>,
     handshakes: Arc<Handshakes>,
     intake: Arc<Intake>,
     metrics: Arc<Metrics>,
+    complaint: Complaint,
 }
 
 impl Listener {
@@ -79,20 +93,26 @@ impl Listener {
         let tcp = TcpListener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
-        Ok(Self {
-            tcp,
+        let house = House {
             settings,
             connections: Arc::default(),
+            door: Mutex::default(),
+            headers: Arc::new(Semaphore::new(MOST_HEADERS)),
             handshakes: Handshakes::new(metrics.clone()),
             intake: Arc::default(),
             metrics,
+            complaint: Complaint::default(),
+        };
+        Ok(Self {
+            tcp,
+            house: house.into(),
         })
     }
 
     /// For telling that the limits have changed.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits(self.connections.clone())
+        Limits(self.house.connections.clone())
     }
 
     /// The address, with the port that the system chose if it was left to it.
@@ -100,7 +120,7 @@ impl Listener {
     /// Fails with [`Error::Listen`].
     pub fn address(&self) -> Result<SocketAddr, Error> {
         self.tcp.local_addr().map_err(|source| Error::Listen {
-            address: self.settings.load().listen.address,
+            address: self.house.settings.load().listen.address,
             source,
         })
     }
@@ -115,35 +135,108 @@ impl Listener {
                 () = &mut stop => break,
                 accepted = self.accept() => accepted,
             };
-            if let Some((tcp, place)) = accepted {
-                self.spawn(tcp, place, &router, &stopped);
+            if let Some((tcp, address)) = accepted {
+                self.let_in(tcp, address, &router, &stopped).await;
             }
         }
         drop(stopped);
-        let Self { tcp, settings, .. } = self;
+        let Self { tcp, house } = self;
         // Refused from now on, rather than left waiting for nobody.
         drop(tcp);
         let _ = stopping.send(true);
-        let limit = settings.load().listen.shutdown_timeout;
-        if tokio::time::timeout(limit, stopping.closed())
-            .await
-            .is_err()
-        {
+        let limit = house.settings.load().listen.shutdown_timeout;
+        if timeout(limit, stopping.closed()).await.is_err() {
             tracing::warn!("some requests were not answered within shutdown_timeout");
         }
     }
 
-    /// The next connection, once there is room for one; none if there was one that could not be taken.
-    async fn accept(&self) -> Option<(TcpStream, Place)> {
-        let (tcp, address) = match self.tcp.accept().await {
-            Ok(accepted) => accepted,
+    /// The next connection; none if there was one that could not be taken.
+    async fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+        match self.tcp.accept().await {
+            Ok(accepted) => Some(accepted),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
                 tokio::time::sleep(AFTER_FAILURE).await;
-                return None;
+                None
             }
+        }
+    }
+
+    /// Serves a connection once there is room for it, and once its proxy has said whose it is.
+    async fn let_in(
+        &self,
+        tcp: TcpStream,
+        address: SocketAddr,
+        router: &Router,
+        stopped: &watch::Receiver<bool>,
+    ) {
+        let house = &self.house;
+        let settings = house.settings.load();
+        if !settings.listen.proxy_protocol.contains(address.ip()) {
+            if let Some((tcp, place)) = house.enter(tcp, address.ip()).await {
+                let connection = house.connection(false, router.clone(), stopped.clone());
+                tokio::spawn(connection.serve(tcp, place));
+            }
+            return;
+        }
+        let Ok(permit) = house.headers.clone().try_acquire_owned() else {
+            house.shed(Shed::Connections, 1);
+            let _ = tcp.set_zero_linger();
+            return;
         };
-        let from = Prefix::from(address);
+        let connection = house.connection(true, router.clone(), stopped.clone());
+        let house = house.clone();
+        tokio::spawn(async move {
+            let limit = settings.listen.handshake_timeout;
+            let named = house.named(tcp, address, limit).await;
+            drop(permit);
+            if let Some((tcp, client)) = named
+                && let Some((tcp, place)) = house.enter(tcp, client).await
+            {
+                connection.serve(tcp, place).await;
+            }
+        });
+    }
+}
+
+impl House {
+    /// A proxy's connection with the address of its client; none if the proxy does not say it.
+    async fn named(
+        &self,
+        mut tcp: TcpStream,
+        proxy: SocketAddr,
+        limit: Duration,
+    ) -> Option<(TcpStream, IpAddr)> {
+        let read = timeout(limit, proxied::read(&mut tcp)).await;
+        let (outcome, why) = match read {
+            Ok(Ok(client)) => return Some((tcp, client.unwrap_or(proxy).ip())),
+            Ok(Err(error)) => (Handshake::ProxyHeader, Some(error)),
+            Err(_) => (Handshake::TimedOut, None),
+        };
+        self.metrics.handshake_ended(outcome);
+        let proxy = proxy.ip().to_canonical();
+        match &why {
+            None => tracing::debug!(
+                %proxy,
+                "a proxy's connection is reset: its PROXY header did not come within listen.handshake_timeout"
+            ),
+            // Some look in this way whether anybody is there.
+            Some(error @ HeaderError::Ended(_)) => {
+                tracing::debug!(%proxy, "a proxy's connection is reset: {error}");
+            }
+            Some(error) if self.complaint.is_due() => {
+                tracing::warn!(%proxy, "a proxy's connection is reset: {error}");
+            }
+            Some(error) => tracing::debug!(%proxy, "a proxy's connection is reset: {error}"),
+        }
+        let _ = tcp.set_zero_linger();
+        None
+    }
+
+    /// A place for a connection, once there is room for one; none if its address has too many.
+    async fn enter(&self, tcp: TcpStream, client: IpAddr) -> Option<(TcpStream, Place)> {
+        let from = Prefix::from(client);
+        let _door = self.door.lock().await;
         let open = match self.connections.enter(from, || self.most()).await {
             Entered::In(open, evicted) => {
                 self.shed(Shed::Connections, evicted);
@@ -158,17 +251,8 @@ impl Listener {
         };
         let settings = self.settings.load();
         let limits = settings.listen.handshakes();
-        let whence = address.ip().into();
-        let turn = self.handshakes.enter(from, whence, limits);
-        Some((
-            tcp,
-            Place {
-                from,
-                whence,
-                open,
-                turn,
-            },
-        ))
+        let turn = self.handshakes.enter(from, client.into(), limits);
+        Some((tcp, Place { client, open, turn }))
     }
 
     fn most(&self) -> Most {
@@ -185,21 +269,36 @@ impl Listener {
         }
     }
 
-    fn spawn(
+    fn connection(
         &self,
-        tcp: TcpStream,
-        place: Place,
-        router: &Router,
-        stopped: &watch::Receiver<bool>,
-    ) {
-        let connection = Connection {
+        is_named: bool,
+        router: Router,
+        stopped: watch::Receiver<bool>,
+    ) -> Connection {
+        Connection {
             settings: self.settings.load(),
-            router: router.clone(),
-            stopped: stopped.clone(),
+            router,
+            stopped,
+            is_named,
             intake: self.intake.clone(),
             metrics: self.metrics.clone(),
-        };
-        tokio::spawn(connection.serve(tcp, place));
+        }
+    }
+}
+
+/// A warning that a proxy could make come very often.
+#[derive(Debug, Default)]
+struct Complaint(std::sync::Mutex<Option<Instant>>);
+
+impl Complaint {
+    /// True at most once a minute.
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= BETWEEN_COMPLAINTS);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
     }
 }
 
@@ -217,11 +316,13 @@ impl Limits {
 /// The places that a connection takes.
 #[derive(Debug)]
 struct Place {
-    from: Prefix,
-    whence: Whence,
+    client: IpAddr,
     open: Open,
     turn: Turn,
 }
 
 /// Without a pause a lack of file descriptors would keep a core busy.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// Proxies send their header at once, so this is a thousand connections each tenth of a second.
+const MOST_HEADERS: usize = 1000;
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);

@@ -355,7 +355,7 @@ const FOR_LEAVING: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::IpAddr;
     use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
@@ -366,7 +366,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(50);
 
     fn host(number: u8) -> Prefix {
-        SocketAddr::from(([127, 0, 0, number], 1)).into()
+        IpAddr::from([127, 0, 0, number]).into()
     }
 
     fn most(all: usize, of_one: usize) -> Most {

@@ -176,7 +176,7 @@ impl Requests {
     pub(super) async fn none_yet() -> Self {
         use super::open::{Connections, Entered, Most};
         let most = || Most { all: 1, of_one: 1 };
-        let from = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        let from = std::net::IpAddr::from([127, 0, 0, 1]).into();
         match Arc::<Connections>::default().enter(from, most).await {
             Entered::In(open, _) => Self::of(open.into()),
             Entered::TooMany => panic!("there is no other"),

@@ -79,6 +79,8 @@ pub enum Handshake {
     Evicted,
     /// With an alert, or with the end of the connection.
     Failed,
+    /// A proxy did not say whose connection it was, or somebody did who is none.
+    ProxyHeader,
     /// Not within its time.
     TimedOut,
 }
@@ -270,6 +272,7 @@ impl Metrics {
             Handshake::Done => "done",
             Handshake::Evicted => "evicted",
             Handshake::Failed => "failed",
+            Handshake::ProxyHeader => "proxy_header",
             Handshake::TimedOut => "timed_out",
         };
         self.handshakes_ended

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::access;
-use crate::config::{Listen, Live};
+use crate::config::{Listen, Live, Networks};
 use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
 use crate::server::telemetry::Metrics;
 use crate::testing::Database;
@@ -251,6 +251,7 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
         address: ([127, 0, 0, 1], 0).into(),
         certificate,
         key,
+        proxy_protocol: Networks::default(),
         tls12: false,
         max_handshakes: 100,
         max_waiting_handshakes: 100,
