@@ -156,7 +156,7 @@ impl App {
     }
 }
 
-/// All routes.
+/// The routes for devices and everybody.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(dc_protocol::ENROLL, post(device::enroll))
@@ -167,6 +167,18 @@ pub fn routes() -> Router<Arc<App>> {
             "/v1/withdrawn/{zone}/compact",
             get(public::withdrawn_compact),
         )
+        .merge(document())
+        .method_not_allowed_fallback(problem::no_such_method)
+}
+
+/// The description of all routes.
+pub fn document() -> Router<Arc<App>> {
+    Router::new().route("/openapi.json", get(openapi::document))
+}
+
+/// The routes for operators.
+pub fn routes_for_operators() -> Router<Arc<App>> {
+    Router::new()
         .route("/v1/admin/devices", get(devices::list).post(devices::add))
         .route(BULK, post(bulk::add))
         .route(EXPORT, get(bulk::export))
@@ -207,10 +219,15 @@ pub fn routes() -> Router<Arc<App>> {
             post(operators::disable),
         )
         .route("/v1/admin/operators/{name}/enable", post(operators::enable))
+        .method_not_allowed_fallback(problem::no_such_method)
+}
+
+/// The routes about the service itself.
+pub fn routes_about_health() -> Router<Arc<App>> {
+    Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(problem::no_such_method)
 }
 
@@ -231,6 +248,11 @@ fn takes_long(path: &str) -> bool {
 /// The answer for a path that there is not.
 pub fn not_found() -> Response {
     problem::not_found().into_response()
+}
+
+/// The answer for a path that another listener may have.
+pub fn not_here() -> Response {
+    problem::not_here().into_response()
 }
 
 /// Puts request ids, the log, metrics and limits on time around routes.

@@ -106,6 +106,14 @@ pub(super) fn not_found() -> ApiError {
     )
 }
 
+/// The same where not all paths are.
+pub(super) fn not_here() -> ApiError {
+    ApiError::new(
+        Kind::NotFound,
+        "there is no such path here: operators, or health and metrics, have an address of their own (listen.operators and listen.health of the configuration)",
+    )
+}
+
 /// A path that is there, with a method that is not.
 pub(super) async fn no_such_method() -> ApiError {
     ApiError::new(

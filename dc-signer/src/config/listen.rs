@@ -7,6 +7,7 @@ use std::time::Duration;
 use dc_admission::QueueLimits;
 use serde::{Deserialize, Deserializer};
 
+use super::entrances::{HealthListener, OperatorListener};
 use super::networks::Networks;
 use super::values;
 
@@ -68,6 +69,12 @@ pub struct Listen {
     /// The time that requests in progress get when the service stops.
     #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub shutdown_timeout: Duration,
+    /// Where operators come in; at `address` if it is left out.
+    #[serde(default)]
+    pub operators: Option<OperatorListener>,
+    /// Where health and metrics are; at `address` if it is left out.
+    #[serde(default)]
+    pub health: Option<HealthListener>,
 }
 
 impl Listen {
@@ -95,6 +102,39 @@ impl Listen {
         }
     }
 
+    /// The settings of the listener that operators have to themselves, if they have one.
+    #[must_use]
+    pub fn for_operators(&self) -> Option<Self> {
+        let OperatorListener {
+            address,
+            proxy_protocol,
+            max_connections,
+        } = self.operators.clone()?;
+        Some(self.of_few(address, proxy_protocol, max_connections))
+    }
+
+    /// The settings of the listener with TLS that health and metrics have to themselves, if they have one.
+    #[must_use]
+    pub fn for_health(&self) -> Option<Self> {
+        let HealthListener::Tls(address) = self.health.clone()? else {
+            return None;
+        };
+        Some(self.of_few(address, Networks::default(), FOR_HEALTH))
+    }
+
+    /// As many connections of one address as there may be: these are not strangers.
+    fn of_few(&self, address: SocketAddr, proxies: Networks, connections: usize) -> Self {
+        Self {
+            address,
+            proxy_protocol: proxies,
+            max_connections: connections,
+            max_connections_per_address: connections,
+            operators: None,
+            health: None,
+            ..self.clone()
+        }
+    }
+
     fn half(&self) -> usize {
         (self.max_connections / 2).max(1)
     }
@@ -114,6 +154,7 @@ impl Listen {
         }
         self.certificate = base.join(&self.certificate);
         self.key = base.join(&self.key);
+        self.health = self.health.map(|health| health.begin_at(base));
         self
     }
 }
@@ -125,6 +166,9 @@ fn number<'de, D: Deserializer<'de>>(value: D) -> Result<usize, D::Error> {
 fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     values::time::<D, 100, 86_400_000>(value)
 }
+
+/// Connections: of a service manager, a scraper or two, and somebody who looks.
+const FOR_HEALTH: usize = 64;
 
 /// Nobody can write this number.
 const fn as_many_as_fit() -> usize {

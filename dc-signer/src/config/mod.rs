@@ -7,6 +7,7 @@ mod authorities;
 mod checkpoints;
 mod credential_listener;
 mod devices;
+mod entrances;
 mod error;
 mod file;
 mod keyd;
@@ -36,6 +37,7 @@ pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
+pub use entrances::{HealthListener, OperatorListener};
 pub use error::{Error, KeyError, KeyErrorKind};
 pub use keyd::{
     Ceiling, KEYD_SAMPLE, KeydCaller, KeydCheckpoints, KeydConfig, KeydDelegation, KeydListen,

@@ -1,5 +1,7 @@
 //! Keys that a reload cannot change.
 
+use std::net::SocketAddr;
+
 use super::Config;
 
 impl Config {
@@ -12,6 +14,8 @@ impl Config {
             self.tenant == started.tenant,
             self.node == started.node,
             self.listen.address == started.listen.address,
+            operators(self) == operators(started),
+            self.listen.health == started.listen.health,
             self.credential_listener == started.credential_listener,
             self.database == started.database,
             self.keys.passphrase == started.keys.passphrase,
@@ -28,12 +32,20 @@ impl Config {
     }
 }
 
+/// The address alone: the rest is like the limits of `[listen]`.
+fn operators(config: &Config) -> Option<SocketAddr> {
+    let operators = config.listen.operators.as_ref();
+    operators.map(|operators| operators.address)
+}
+
 /// As they are written in the file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "data",
     "tenant",
     "node",
     "listen.address",
+    "listen.operators",
+    "listen.health",
     "credential_listener",
     "database",
     "keys.passphrase",
@@ -74,6 +86,16 @@ mod tests {
             ("tenant", "#tenant = \"default\"", "tenant = \"other\""),
             ("node", "#node = \"signer\"", "node = \"other\""),
             ("listen.address", "[::]:8443", "[::]:8445"),
+            (
+                "listen.operators",
+                "[database]",
+                "[listen.operators]\naddress = '[::]:8446'\n[database]",
+            ),
+            (
+                "listen.health",
+                "[database]",
+                "[listen.health]\nunix = 'health'\n[database]",
+            ),
             (
                 "credential_listener",
                 "[database]",

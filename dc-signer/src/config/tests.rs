@@ -26,6 +26,7 @@ fn whole_sample() -> String {
                 "#http_address",
                 "#keyd",
                 "#log_key",
+                "#unix",
             ]
             .iter()
             .any(|key| line.starts_with(key))
@@ -54,6 +55,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.acme.clear();
         config.order_command.clear();
         config.credential_listener = None;
+        (config.listen.operators, config.listen.health) = (None, None);
         config.certificate_renewal.zones.clear();
         config.checkpoints = None;
         config.checkpoint_places.clear();
@@ -64,6 +66,49 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
     };
     // What the comments call defaults are the defaults.
     assert_eq!(strip(short), strip(whole));
+}
+
+#[test]
+fn health_is_told_in_the_clear_on_this_machine_alone() {
+    let health = |lines: &str| {
+        let text = format!("{SMALLEST}[listen.health]\n{lines}");
+        let read = Config::parse(&text, "/etc".as_ref());
+        let health = read.map(|config| config.listen.health.unwrap());
+        health.map_err(|errors| errors[0].to_string())
+    };
+    let [local, other] = ["127.0.0.1:1", "10.0.0.1:1"].map(|text| text.parse().unwrap());
+    let tls = health("address = '10.0.0.1:1'");
+    assert_eq!(tls, Ok(HealthListener::Tls(other)));
+    let plain = health("address = '127.0.0.1:1'\ntls = false");
+    assert_eq!(plain, Ok(HealthListener::Plain(local)));
+    let unix = health("unix = 'socket'");
+    assert_eq!(unix, Ok(HealthListener::Unix("/etc/socket".into())));
+    for (lines, words) in [
+        (
+            "address = '10.0.0.1:1'\ntls = false",
+            "others can read along",
+        ),
+        ("address = '10.0.0.1:1'\nunix = 'socket'", "exactly one"),
+        ("tls = false", "exactly one"),
+    ] {
+        let error = health(lines).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn networks_that_are_none_are_named() {
+    let text = format!("{SMALLEST}proxy_protocol = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']");
+    let config = Config::parse(&text, "/etc".as_ref()).unwrap();
+    let has = |address: &str| {
+        let proxies = &config.listen.proxy_protocol;
+        proxies.contains(address.parse().unwrap())
+    };
+    assert!(has("10.1.2.3") && has("192.0.2.7") && !has("192.0.2.8") && has("2001:db8::1"));
+    for wrong in ["['10.0.0.0/33']", "['balancer']", "[7]", "'10.0.0.0/8'"] {
+        let errors = problems(&format!("{SMALLEST}proxy_protocol = {wrong}"));
+        assert!(errors[0].contains("listen.proxy_protocol"), "{errors:?}");
+    }
 }
 
 fn with(table: &str) -> String {

@@ -12,7 +12,9 @@ use rustls::crypto::CryptoProvider;
 use crate::authority::operators::read_certificates;
 use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, SameNodeWarning};
 use crate::checkpoints;
-use crate::config::{self, CheckpointKey, Config, KeyError, KeyErrorKind, Listen, Step};
+use crate::config::{
+    self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, Step,
+};
 
 use crate::renewal;
 use crate::server;
@@ -78,6 +80,7 @@ fn check_and(
     let mut warnings = check_certificate(&config, provider, &mut found);
     warnings.extend(limits_not_reached(&config.listen));
     check_credential_listener(&config, provider, &mut found);
+    check_addresses(&config, &mut found);
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
         let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
@@ -292,10 +295,42 @@ fn check_credential_listener(config: &Config, provider: &CryptoProvider, found: 
         &key("roots"),
         credential_listener::policy(listener, &provider.clone().into()),
     );
-    // Any free port may be the same number twice.
-    if listener.address == config.listen.address && listener.address.port() != 0 {
-        let reason = "it is listen.address too: give each an address or a port of its own";
-        found.add(&key("address"), reason.to_owned());
+}
+
+/// Addresses that two listeners have.
+fn check_addresses(config: &Config, found: &mut Findings<'_>) {
+    let Listen {
+        operators, health, ..
+    } = &config.listen;
+    let credential = config.credential_listener.as_ref();
+    let all = [
+        (Some(config.listen.address), vec!["listen", "address"]),
+        (
+            operators.as_ref().map(|operators| operators.address),
+            vec!["listen", "operators", "address"],
+        ),
+        (
+            health.as_ref().and_then(HealthListener::address),
+            vec!["listen", "health", "address"],
+        ),
+        (
+            credential.map(|listener| listener.address),
+            vec!["credential_listener", "address"],
+        ),
+    ];
+    for (place, (address, key)) in all.iter().enumerate() {
+        let before = all.iter().take(place);
+        // Any free port may be the same number twice.
+        let address = address.filter(|address| address.port() != 0);
+        let mut same = before.filter(|(other, _)| address.is_some() && *other == address);
+        if let Some((_, other)) = same.next() {
+            let key: Vec<Step> = key.iter().copied().map(Step::from).collect();
+            let reason = format!(
+                "it is {} too: give each an address or a port of its own",
+                other.join(".")
+            );
+            found.add(&key, reason);
+        }
     }
 }
 

@@ -36,11 +36,24 @@ pub enum Error {
     },
     /// The service cannot be reached at an address.
     #[error(
-        "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"
+        "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change {setting}"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// The key of the configuration that has it.
+        setting: &'static str,
+        /// The reason.
+        source: io::Error,
+    },
+    /// Nobody can connect to a Unix socket.
+    #[error(
+        "cannot listen at {}: {source}: see what is there with 'ss -lxp', or change listen.health.unix",
+        path.display()
+    )]
+    ListenAtPath {
+        /// The socket.
+        path: PathBuf,
         /// The reason.
         source: io::Error,
     },

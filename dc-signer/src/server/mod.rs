@@ -5,6 +5,7 @@ pub mod credential_listener;
 pub mod dev;
 mod error;
 mod exposed;
+mod health_listener;
 pub mod listener;
 mod service;
 pub mod telemetry;

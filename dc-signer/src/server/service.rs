@@ -3,6 +3,7 @@
 mod error;
 mod housekeeping;
 mod lifecycle;
+mod others;
 mod people;
 mod renewing;
 mod routes;
@@ -30,6 +31,7 @@ use crate::web::Web;
 use dc_pki::clock;
 use dc_store::{InUse, Observer, Store};
 use housekeeping::Housekeeping;
+use others::Others;
 use renewing::Renewing;
 use settings::{Current, Settings};
 
@@ -43,8 +45,8 @@ pub struct Service {
     store: Arc<Store>,
     web: Arc<Web>,
     listener: Listener,
-    /// None unless it is configured.
-    credential_listener: Option<CredentialListener>,
+    /// None unless they are configured.
+    others: Others,
     renewing: Renewing,
     /// None unless it signs for the audit log.
     checkpoints: Option<Checkpoints>,
@@ -94,15 +96,8 @@ impl Service {
         app.measure_certificate();
         let web = Web::new(gate)?;
         let part = settings.part(|settings| &settings.listener);
-        let listener = Listener::bind(part.clone(), metrics.clone()).await?;
-        let credential_listener = match &config.credential_listener {
-            None => None,
-            Some(config) => {
-                let bound =
-                    CredentialListener::bind(config, part, provider.clone(), metrics.clone());
-                Some(bound.await?)
-            }
-        };
+        let listener = Listener::bind("listen.address", part, metrics.clone()).await?;
+        let others = Others::bind(&config, &settings, &provider, &metrics).await?;
         let renewing = Renewing::new(
             &config,
             store.clone(),
@@ -126,7 +121,7 @@ impl Service {
             store,
             web,
             listener,
-            credential_listener,
+            others,
             renewing,
             checkpoints,
             in_use,
@@ -143,8 +138,15 @@ impl Service {
     /// The address at which devices are known by their credentials, if there is one.
     #[must_use]
     pub fn credential_address(&self) -> Option<SocketAddr> {
-        let listener = self.credential_listener.as_ref();
+        let listener = self.others.by_credential.as_ref();
         listener.map(CredentialListener::address)
+    }
+
+    /// Says in the log where else than at its address it listens.
+    ///
+    /// Fails with [`crate::server::Error::Listen`].
+    pub fn announce(&self) -> Result<(), server::Error> {
+        self.others.announce()
     }
 
     /// Takes the clock for right: somebody sits before it.
@@ -161,7 +163,7 @@ impl Service {
     pub fn reloader(&self, log: Option<LogControl>) -> Reloader {
         Reloader {
             shared: self.shared.clone(),
-            changed: self.listener.limits(),
+            changed: self.others.limits(self.listener.limits()),
             log,
         }
     }
@@ -173,7 +175,7 @@ impl Service {
             store,
             web,
             listener,
-            credential_listener,
+            others,
             renewing,
             checkpoints,
             in_use,
@@ -200,14 +202,9 @@ impl Service {
             stopping.readiness().stopping();
             let _ = stops.send(true);
         };
-        let by_credential = async {
-            if let Some(listener) = credential_listener {
-                let routes = routes::routes_by_credential(app.clone());
-                listener.serve(routes, stopped).await;
-            }
-        };
-        let routes = routes::routes(app.clone(), web);
-        tokio::join!(listener.serve(routes, stop), by_credential);
+        let routes = routes::routes(&shared.started.listen, app.clone(), web.clone());
+        let serving = listener.serve(routes, stop);
+        tokio::join!(serving, others.serve(app, &web, stopped));
         housekeeping.abort();
         if let Ok(now) = clock::now()
             && let Err(error) = app.record_reads(now).await
@@ -230,7 +227,7 @@ impl Service {
 #[derive(Debug)]
 pub struct Reloader {
     shared: Arc<Shared>,
-    changed: Limits,
+    changed: Vec<Limits>,
     log: Option<LogControl>,
 }
 
@@ -266,7 +263,7 @@ impl Reloader {
             tracing::warn!("{key} has changed: that takes a restart");
         }
         settings.swap(new);
-        self.changed.tell();
+        self.changed.iter().for_each(Limits::tell);
         app.measure_certificate();
         warn_of_missing(authority);
         app.refresh_readiness().await;

@@ -24,6 +24,7 @@ mod drills;
 )]
 #[path = "../../src/web/tests/driver.rs"]
 mod driver;
+mod entrances;
 mod fairness;
 mod floods;
 mod following;

@@ -17,7 +17,12 @@ use crate::server;
 /// Fails with [`crate::server::Error::Listen`].
 pub(super) fn start(identity: PathBuf) -> Result<SocketAddr, server::Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    let failed = |source| server::Error::Listen { address, source };
+    let setting = "the device's port";
+    let failed = |source| server::Error::Listen {
+        address,
+        setting,
+        source,
+    };
     let listener = TcpListener::bind(address)
         .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .map_err(failed)?;

@@ -8,8 +8,13 @@ use crate::config::Listen;
 /// and to devices that are known here, is not in it.
 #[must_use]
 pub fn most_memory(listen: &Listen) -> usize {
+    let others = [listen.for_operators(), listen.for_health()];
+    let others = others.iter().flatten().map(of_one);
+    others.fold(BASE.saturating_add(of_one(listen)), usize::saturating_add)
+}
+
+fn of_one(listen: &Listen) -> usize {
     let parts = [
-        (1, BASE),
         (listen.max_connections, CONNECTION),
         (listen.most_requests(), REQUEST),
         (listen.most_handshakes(), HANDSHAKE),

@@ -66,6 +66,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
+    /// The key of the configuration that has the address.
+    setting: &'static str,
     house: Arc<House>,
 }
 
@@ -85,14 +87,21 @@ struct House {
 }
 
 impl Listener {
-    /// Listens at the address of the settings; nothing is accepted yet.
+    /// Listens at the address of the settings, which is under this key of the configuration; nothing is accepted yet.
     ///
     /// Fails with [`Error::Listen`].
-    pub async fn bind(settings: Live<Settings>, metrics: Arc<Metrics>) -> Result<Self, Error> {
+    pub async fn bind(
+        setting: &'static str,
+        settings: Live<Settings>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Error> {
         let address = settings.load().listen.address;
-        let tcp = TcpListener::bind(address)
-            .await
-            .map_err(|source| Error::Listen { address, source })?;
+        let tcp = TcpListener::bind(address).await;
+        let tcp = tcp.map_err(|source| Error::Listen {
+            address,
+            setting,
+            source,
+        })?;
         let house = House {
             settings,
             connections: Arc::default(),
@@ -105,6 +114,7 @@ impl Listener {
         };
         Ok(Self {
             tcp,
+            setting,
             house: house.into(),
         })
     }
@@ -121,6 +131,7 @@ impl Listener {
     pub fn address(&self) -> Result<SocketAddr, Error> {
         self.tcp.local_addr().map_err(|source| Error::Listen {
             address: self.house.settings.load().listen.address,
+            setting: self.setting,
             source,
         })
     }
@@ -140,7 +151,7 @@ impl Listener {
             }
         }
         drop(stopped);
-        let Self { tcp, house } = self;
+        let Self { tcp, house, .. } = self;
         // Refused from now on, rather than left waiting for nobody.
         drop(tcp);
         let _ = stopping.send(true);

@@ -86,9 +86,7 @@ pub async fn serve(
     let reloading = tokio::spawn(reload(service.reloader(log), config.to_owned(), hangup));
     let watchdog = tokio::spawn(watchdog());
     tell(vec![NotifyState::Ready, NotifyState::Status("")]).await;
-    if let Some(address) = service.credential_address() {
-        tracing::info!(%address, "devices are known by their credentials here");
-    }
+    service.announce()?;
     tracing::info!(address = %service.address()?, "ready");
     let stop = async {
         tokio::select! {

@@ -8,7 +8,7 @@ use rustls::crypto::CryptoProvider;
 
 use super::Error;
 use crate::access::RateLimits;
-use crate::config::{Config, Live, Retention};
+use crate::config::{Config, Listen, Live, Retention};
 use crate::server::listener::{self, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::{api, authority, renewal};
@@ -21,6 +21,9 @@ pub(super) struct Settings {
     pub(super) authority: Arc<authority::Settings>,
     pub(super) limits: Arc<RateLimits>,
     pub(super) listener: Arc<listener::Settings>,
+    /// Those of the listeners for operators and for health: as the first of them where there is no such.
+    pub(super) operators: Arc<listener::Settings>,
+    pub(super) health: Arc<listener::Settings>,
     pub(super) overload: Arc<AdmissionLimits>,
     pub(super) renewal: Arc<renewal::Settings>,
     pub(super) retention: Retention,
@@ -49,14 +52,18 @@ impl Settings {
         let limits = before.map(|before| &before.limits);
         let limits = limits.filter(|limits| *limits.configured() == config.limits);
         let limits = limits.cloned();
+        let tls = tls_config(&certificate, listen, provider.clone())?;
+        let listener = |own: Option<Listen>| {
+            let (tls, listen) = (tls.clone(), own.unwrap_or_else(|| listen.clone()));
+            Arc::new(listener::Settings { tls, listen })
+        };
         Ok(Self {
             api: api::Settings::new(config, validity).into(),
             authority: authority::Settings::new(config)?.into(),
             limits: limits.unwrap_or_else(|| RateLimits::new(&config.limits).into()),
-            listener: Arc::new(listener::Settings {
-                tls: tls_config(&certificate, listen, provider.clone())?,
-                listen: listen.clone(),
-            }),
+            listener: listener(None),
+            operators: listener(listen.for_operators()),
+            health: listener(listen.for_health()),
             overload: config.overload.limits(listen).into(),
             renewal: renewal::Settings::new(config).into(),
             retention: config.retention,

@@ -237,7 +237,7 @@ async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
         tls: tls_config(&own, &listen, provider).unwrap(),
         listen,
     };
-    let listener = Listener::bind(Live::fixed(settings), Metrics::new())
+    let listener = Listener::bind("listen.address", Live::fixed(settings), Metrics::new())
         .await
         .unwrap();
     let address = listener.address().unwrap();
@@ -252,6 +252,8 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
         certificate,
         key,
         proxy_protocol: Networks::default(),
+        operators: None,
+        health: None,
         tls12: false,
         max_handshakes: 100,
         max_waiting_handshakes: 100,
