@@ -14,7 +14,7 @@ pub(super) struct Quota {
 
 impl Quota {
     /// Counts one more, or says how long to wait. `full` is when nothing that was counted matters any more.
-    fn count(&self, full: Option<Instant>, now: Instant) -> Result<Instant, Duration> {
+    pub(super) fn count(&self, full: Option<Instant>, now: Instant) -> Result<Instant, Duration> {
         let next = full.map_or(now, |full| full.max(now)) + self.period;
         let room = self.period.saturating_mul(self.burst);
         match next.duration_since(now).checked_sub(room) {
@@ -47,13 +47,6 @@ impl<K: Eq + Hash> Buckets<K> {
         let full = self.quota.count(shard.get(&key).copied(), now)?;
         shard.insert(key, full);
         Ok(())
-    }
-
-    /// The same of those alone who are here already; none of others.
-    pub(super) fn count_if_here(&self, key: &K, now: Instant) -> Option<Result<(), Duration>> {
-        let mut shard = self.shard(key);
-        let full = shard.get_mut(key)?;
-        Some(self.quota.count(Some(*full), now).map(|next| *full = next))
     }
 
     /// Forgets those who may come as often as if they had never come.
@@ -145,15 +138,10 @@ mod tests {
         buckets.count("b", now).unwrap();
         buckets.count("a", now + 10 * SECOND).unwrap();
         assert!(buckets.count("a", now + 10 * SECOND).is_err());
-        assert_eq!(buckets.count_if_here(&"c", now), None);
-        assert_eq!(
-            buckets.count_if_here(&"a", now + 10 * SECOND),
-            Some(Err(10 * SECOND))
-        );
         buckets.tidy(now + 39 * SECOND);
-        assert!(buckets.count_if_here(&"a", now + 39 * SECOND).is_some());
+        assert!(buckets.shard(&"a").contains_key("a"));
         buckets.tidy(now + 60 * SECOND);
-        assert_eq!(buckets.count_if_here(&"a", now + 60 * SECOND), None);
+        assert!(!buckets.shard(&"a").contains_key("a"));
     }
 
     proptest! {

@@ -1,16 +1,18 @@
-//! Limits on how often a device or an operator may come.
+//! Limits on how often a device or an operator may come: devices all signers together, strangers and operators each signer alone.
 
 use std::time::{Duration, Instant};
 
 use super::buckets::{Buckets, Passing, Quota};
+use super::together::{Among, Together};
 use crate::config::Limits;
+use dc_store::LimitsUsed;
 use dc_store::registry::Sha256;
 
 /// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]
 pub struct RateLimits {
     configured: Limits,
-    devices: Buckets<Sha256>,
+    devices: Together,
     strangers: Passing<Sha256>,
     operators: Buckets<String>,
 }
@@ -36,7 +38,7 @@ impl RateLimits {
         };
         Self {
             configured: *limits,
-            devices: Buckets::new(device),
+            devices: Together::new(device),
             strangers: Passing::new(device, MAX_STRANGERS),
             operators: Buckets::new(operator),
         }
@@ -69,6 +71,23 @@ impl RateLimits {
     /// The same for an operator.
     pub(super) fn operator(&self, name: &str, now: Instant) -> Result<(), u64> {
         self.operators.count(name.to_owned(), now).map_err(seconds)
+    }
+
+    /// The uses of devices that the other signers are to be told, and the last exchange that was heard of.
+    pub(super) fn untold(&self) -> (Vec<(Sha256, u32)>, i64) {
+        self.devices.untold()
+    }
+
+    /// They were told, and have told.
+    pub(super) fn exchanged(
+        &self,
+        told: &[(Sha256, u32)],
+        heard: &LimitsUsed,
+        among: Among,
+        now: Instant,
+    ) {
+        let LimitsUsed { number, lasts } = heard;
+        self.devices.exchanged(told, lasts, *number, among, now);
     }
 
     /// Forgets those who may come anyway.

@@ -8,6 +8,7 @@ mod overload;
 mod reads;
 #[cfg(test)]
 pub(crate) mod testing;
+mod together;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +27,7 @@ pub(crate) use limits::Counted;
 pub use limits::RateLimits;
 pub use overload::{Overload, Place};
 use reads::Reads;
+use together::Among;
 
 /// Lets devices and operators in.
 #[derive(Debug)]
@@ -142,6 +144,21 @@ impl Gate {
         all: bool,
     ) -> Result<(), authority::Error> {
         self.reads.record(&self.authority, now, all).await
+    }
+
+    /// Tells the other signers how often devices came here, and hears how often they came there; to be called every five seconds,
+    /// and at the start and the end.
+    ///
+    /// Fails with what the database fails with; then it is told the next time.
+    pub(crate) async fn share_limits(&self, now: UnixTime) -> Result<(), authority::Error> {
+        let limits = self.limits.load();
+        let (untold, since) = limits.untold();
+        let period = limits.configured().device_period;
+        let exchange = self.authority.exchange_limits(&untold, period, since, now);
+        let (heard, signers, place) = exchange.await?;
+        let among = Among { signers, place };
+        limits.exchanged(&untold, &heard, among, Instant::now());
+        Ok(())
     }
 
     /// Forgets limits that do not bind anybody any more.

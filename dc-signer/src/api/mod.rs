@@ -133,6 +133,13 @@ impl App {
         })
     }
 
+    /// Tells the other signers how often devices came here, and hears the same of them.
+    ///
+    /// Fails with what the database fails with.
+    pub async fn share_limits(&self, now: UnixTime) -> Result<(), authority::Error> {
+        self.gate.share_limits(now).await
+    }
+
     /// Records what operators have read since that was recorded last: before the end.
     ///
     /// Fails with what the database fails with.

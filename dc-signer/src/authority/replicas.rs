@@ -2,6 +2,7 @@
 //! them can sign with it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pki_types::UnixTime;
 
@@ -10,7 +11,7 @@ use super::same_node::called;
 use super::view::ZoneView;
 use super::{Authority, Error};
 use dc_store::registry::{Sha256, ZoneDelegation};
-use dc_store::{Replica, Report, Store};
+use dc_store::{LimitsUsed, Replica, Report, Store};
 
 /// The id of this process among all that work on a database.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,27 @@ impl Authority {
             sealing: self.secrets.marks().await?.to_vec(),
         };
         Ok(self.store.report(&report, now).await?)
+    }
+
+    /// Tells the other signers how often devices came here, each for a period, and hears what they have told since an exchange; with
+    /// how many signers there are, and how many of them come before this one.
+    ///
+    /// Fails with [`Error::Store`].
+    pub(crate) async fn exchange_limits(
+        &self,
+        used: &[(Sha256, u32)],
+        period: Duration,
+        since: i64,
+        now: UnixTime,
+    ) -> Result<(LimitsUsed, u32, u32), Error> {
+        let heard = self.store.exchange_limits(used, period, since, now).await?;
+        let all = self.store.replicas(now).await?;
+        let others = all.iter().filter(|one| one.live && one.id != self.me.0);
+        let (before, behind): (Vec<_>, Vec<_>) = others.partition(|other| other.id < self.me.0);
+        let [before, behind] =
+            [before, behind].map(|some| u32::try_from(some.len()).unwrap_or(u32::MAX));
+        let signers = before.saturating_add(behind).saturating_add(1);
+        Ok((heard, signers, before))
     }
 
     /// SHA-256 of the delegation certificates that this process can sign with.

@@ -94,6 +94,10 @@ impl Service {
         let gate = Gate::new(limits, overload, authority.clone(), metrics.clone());
         let app = App::new(part, gate.clone(), metrics.clone());
         app.measure_certificate();
+        // Who starts anew begins where it, or another, has stopped.
+        if let Err(error) = app.share_limits(clock::now()?).await {
+            tracing::warn!(%error, "how often devices came lately is not known: their limits begin anew");
+        }
         let web = Web::new(gate)?;
         let part = settings.part(|settings| &settings.listener);
         let listener = Listener::bind("listen.address", part, metrics.clone()).await?;
@@ -206,10 +210,13 @@ impl Service {
         let serving = listener.serve(routes, stop);
         tokio::join!(serving, others.serve(app, &web, stopped));
         housekeeping.abort();
-        if let Ok(now) = clock::now()
-            && let Err(error) = app.record_reads(now).await
-        {
-            tracing::warn!(%error, "what operators have read is not on record");
+        if let Ok(now) = clock::now() {
+            if let Err(error) = app.record_reads(now).await {
+                tracing::warn!(%error, "what operators have read is not on record");
+            }
+            if let Err(error) = app.share_limits(now).await {
+                tracing::debug!(%error, "the other signers are not told how often devices came");
+            }
         }
         renewing.abort();
         if let Some((holder, checkpoints)) = checkpoints {

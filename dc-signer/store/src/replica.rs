@@ -47,6 +47,15 @@ impl Replica {
     pub const KEPT: Duration = Duration::from_secs(7 * 86_400);
 }
 
+/// The times that signers have counted together of how often devices come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LimitsUsed {
+    /// The number of the exchange.
+    pub number: i64,
+    /// For how long it still matters how often the device with this enrolment key came.
+    pub lasts: Vec<(Sha256, Duration)>,
+}
+
 /// The turn of a signer to sign checkpoints.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Turn {

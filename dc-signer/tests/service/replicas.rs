@@ -18,7 +18,7 @@ use crate::client::{Answer, Client};
 use crate::postgres::Own;
 use crate::reasons::reason_of;
 use crate::rig::{as_operator, now};
-use crate::router::{Router, csr};
+use crate::router::{Router, client_at, csr};
 
 /// A service on a database that others use as well.
 struct Node {
@@ -72,6 +72,15 @@ impl Node {
 
     fn start(url: &str, name: &str, key: Option<&str>) -> Self {
         Self::prepare(url, name, key).started()
+    }
+
+    /// With other limits.
+    fn limited(&self, limits: &str) {
+        let path = self.path("dev/config.toml");
+        let config = fs::read_to_string(&path).unwrap();
+        let (before, behind) = config.split_once("[limits]\n").unwrap();
+        let behind = behind.split_once("\n[").unwrap().1;
+        fs::write(path, format!("{before}[limits]\n{limits}\n\n[{behind}")).unwrap();
     }
 
     fn started(mut self) -> Self {
@@ -322,6 +331,49 @@ fn a_rotation_that_is_killed_is_done_or_not_and_can_be_taken_back() {
     let whole: Vec<u64> = (1..=u64::try_from(versions.len()).unwrap()).collect();
     assert_eq!(versions, whole);
     one.run(&["audit", "verify"]);
+}
+
+#[test]
+fn a_device_may_come_as_often_to_three_services_as_to_one_and_no_oftener_after_a_restart() {
+    let Some(server) = migrated() else { return };
+    let strict = |node: Node| {
+        node.limited("device_period = \"1h\"\ndevice_burst = 5");
+        node
+    };
+    let (one, token) = first_of(strict(Node::prepare(&server.url, "node-1", Some(KEY))));
+    let others = ["node-2", "node-3"];
+    let others = others.map(|name| strict(Node::prepare(&server.url, name, Some(KEY))).started());
+    let [two, three] = others.map(|node| node.operated_as(&one));
+    let mut nodes = vec![one, two, three];
+    // All of them know how many they are.
+    std::thread::sleep(Duration::from_secs(6));
+    let code = nodes[0].code(&token, "customer");
+    let device = Router::at(nodes[0].port, &nodes[0].path("dev/vendor/root.pem"));
+    device.enroll(&csr(), &code).ok();
+    let renew = |nodes: &[Node], times: usize| {
+        let mut let_in = 0;
+        for number in 0..times {
+            let node = &nodes[number % nodes.len()];
+            let root = node.path("dev/vendor/root.pem");
+            let device = client_at(node.port, &root, &device.enrolment_key);
+            let request = json!({"csr": csr(), "idempotency_key": format!("{number}")});
+            let answer = device.post("/v1/renew", &request);
+            assert!(matches!(answer.status, 200 | 429), "{answer:?}");
+            let_in += usize::from(answer.status == 200);
+        }
+        let_in
+    };
+    // With the enrolment it came once.
+    let at_once = renew(&nodes, 30);
+    assert!((1..=4).contains(&at_once), "{at_once}");
+    let mut later = 0;
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_secs(16));
+        later += renew(&nodes, 9);
+    }
+    assert_eq!(at_once + later, 4, "{at_once} and {later}");
+    nodes = nodes.into_iter().map(Node::restarted).collect();
+    assert_eq!(renew(&nodes, 15), 0);
 }
 
 /// A key-encryption key.

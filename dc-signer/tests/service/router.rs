@@ -102,7 +102,8 @@ pub(crate) fn client(rig: &Rig, key: &KeyPair) -> Client {
     client_at(rig.port, &rig.root(), key)
 }
 
-fn client_at(port: u16, root: &Path, key: &KeyPair) -> Client {
+/// The client of a device with this enrolment key, of a service at this port.
+pub(crate) fn client_at(port: u16, root: &Path, key: &KeyPair) -> Client {
     let params = CertificateParams::default();
     let certificate = params.self_signed(key).unwrap();
     let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();

@@ -68,6 +68,7 @@ impl Housekeeping {
             tracing::debug!(%error, "the secrets cannot be looked after");
         }
         if works {
+            self.share_limits().await;
             self.measure_certificates().await;
         }
         self.app.refresh_readiness().await;
@@ -81,6 +82,13 @@ impl Housekeeping {
         let is_news = told.keys.as_ref() != Some(&self.authority.keys());
         if works && (is_news || self.app.readiness().is_unreported()) {
             self.report(told).await;
+        }
+    }
+
+    async fn share_limits(&self) {
+        let Ok(now) = clock::now() else { return };
+        if let Err(error) = self.app.share_limits(now).await {
+            tracing::debug!(%error, "the other signers are not told how often devices came");
         }
     }
 

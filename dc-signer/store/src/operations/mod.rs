@@ -36,6 +36,7 @@ mod free_space;
 mod given;
 mod group;
 mod issues;
+mod limits;
 mod listing;
 mod lost;
 mod noted;

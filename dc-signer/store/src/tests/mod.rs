@@ -30,6 +30,7 @@ mod disk;
 mod evidence;
 mod fleet;
 mod issuing;
+mod limits;
 mod names;
 mod older;
 mod reasons;

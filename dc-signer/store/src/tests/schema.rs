@@ -293,7 +293,13 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         let sql = format!("ALTER TABLE operators DROP COLUMN {column}");
         db.tamper(&sql).await;
     }
-    for table in ["approvals", "retired", "break_glass"] {
+    for table in [
+        "approvals",
+        "retired",
+        "break_glass",
+        "limits_used",
+        "limits_exchanges",
+    ] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }
     for column in ["format", "sealing"] {

@@ -1,0 +1,17 @@
+-- How often devices came lately, for all signers together: each has a moment at which nothing that was counted matters any more.
+CREATE TABLE limits_used (
+    -- SHA-256 of the device's enrolment key.
+    key       BLOB   NOT NULL PRIMARY KEY,
+    -- In milliseconds since 1970.
+    full_at   INTEGER NOT NULL,
+    -- The exchange that wrote it.
+    exchange  INTEGER NOT NULL
+);
+CREATE INDEX limits_exchange ON limits_used (exchange);
+
+-- The number of the last exchange: they have one order.
+CREATE TABLE limits_exchanges (
+    one       INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    number    INTEGER NOT NULL
+);
+INSERT INTO limits_exchanges (one, number) VALUES (1, 0);
