@@ -1,4 +1,4 @@
-//! `[listen.operators]` and `[listen.health]`: addresses of their own for those who are not devices.
+//! `[listen.operators]`, `[listen.health]` and `[listen.proxied]`: addresses of their own for those who are not devices.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,49 @@ impl HealthListener {
     }
 }
 
+/// `[listen.proxied]`: where proxies that end TLS connect, and nobody else.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct ProxiedListener {
+    /// The address and port.
+    #[serde(deserialize_with = "values::address")]
+    pub address: SocketAddr,
+    /// The proxies that may connect.
+    #[serde(deserialize_with = "values::networks")]
+    pub proxies: Networks,
+    /// The certificates of which each of them has to show one, in PEM; none if their address is enough.
+    #[serde(default, deserialize_with = "path")]
+    pub certificates: Option<PathBuf>,
+    /// The header in which they say where a request comes from.
+    #[serde(default)]
+    pub client_header: ClientHeader,
+    /// The most connections.
+    #[serde(default = "many", deserialize_with = "number")]
+    pub max_connections: usize,
+}
+
+impl ProxiedListener {
+    /// With paths that begin at a folder.
+    pub(super) fn begin_at(mut self, base: &Path) -> Self {
+        self.certificates = self.certificates.map(|path| base.join(path));
+        self
+    }
+}
+
+/// The header in which proxies say where a request comes from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(
+    rename_all = "kebab-case",
+    expecting = "\"x-forwarded-for\" or \"forwarded\""
+)]
+pub enum ClientHeader {
+    /// RFC 7239.
+    Forwarded,
+    /// The one that most of them send.
+    #[default]
+    XForwardedFor,
+}
+
 /// The table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -99,6 +142,10 @@ fn number<'de, D: Deserializer<'de>>(value: D) -> Result<usize, D::Error> {
 
 const fn few() -> usize {
     200
+}
+
+const fn many() -> usize {
+    1000
 }
 
 const fn yes() -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dc_admission::QueueLimits;
 use serde::{Deserialize, Deserializer};
 
-use super::entrances::{HealthListener, OperatorListener};
+use super::entrances::{HealthListener, OperatorListener, ProxiedListener};
 use super::networks::Networks;
 use super::values;
 
@@ -75,6 +75,9 @@ pub struct Listen {
     /// Where health and metrics are; at `address` if it is left out.
     #[serde(default)]
     pub health: Option<HealthListener>,
+    /// Where proxies that end TLS connect; nowhere if it is left out.
+    #[serde(default)]
+    pub proxied: Option<ProxiedListener>,
 }
 
 impl Listen {
@@ -122,6 +125,14 @@ impl Listen {
         Some(self.of_few(address, Networks::default(), FOR_HEALTH))
     }
 
+    /// The settings of the listener that proxies which end TLS have to themselves, if there is one.
+    #[must_use]
+    pub fn for_proxies(&self) -> Option<Self> {
+        let proxied = self.proxied.as_ref()?;
+        let (address, most) = (proxied.address, proxied.max_connections);
+        Some(self.of_few(address, Networks::default(), most))
+    }
+
     /// As many connections of one address as there may be: these are not strangers.
     fn of_few(&self, address: SocketAddr, proxies: Networks, connections: usize) -> Self {
         Self {
@@ -131,6 +142,7 @@ impl Listen {
             max_connections_per_address: connections,
             operators: None,
             health: None,
+            proxied: None,
             ..self.clone()
         }
     }
@@ -155,6 +167,7 @@ impl Listen {
         self.certificate = base.join(&self.certificate);
         self.key = base.join(&self.key);
         self.health = self.health.map(|health| health.begin_at(base));
+        self.proxied = self.proxied.map(|proxied| proxied.begin_at(base));
         self
     }
 }

@@ -37,7 +37,7 @@ pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
-pub use entrances::{HealthListener, OperatorListener};
+pub use entrances::{ClientHeader, HealthListener, OperatorListener, ProxiedListener};
 pub use error::{Error, KeyError, KeyErrorKind};
 pub use keyd::{
     Ceiling, KEYD_SAMPLE, KeydCaller, KeydCheckpoints, KeydConfig, KeydDelegation, KeydListen,

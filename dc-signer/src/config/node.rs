@@ -146,6 +146,7 @@ const RENAMED: &[(&str, &str)] = &[("renewal", "certificate_renewal")];
 pub(super) const EXAMPLES: &[&str] = &[
     "data = \"/var/lib/dc-signer\"",
     "address = \"[::]:8443\"",
+    "proxies = [\"10.0.0.7\"]",
     "certificate = \"/etc/dc-signer/tls/chain.pem\"",
     "key = \"/etc/dc-signer/tls/key.pem\"",
     "name = \"acme\"",

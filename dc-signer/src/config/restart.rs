@@ -16,6 +16,7 @@ impl Config {
             self.listen.address == started.listen.address,
             operators(self) == operators(started),
             self.listen.health == started.listen.health,
+            proxied(self) == proxied(started),
             self.credential_listener == started.credential_listener,
             self.database == started.database,
             self.keys.passphrase == started.keys.passphrase,
@@ -38,14 +39,20 @@ fn operators(config: &Config) -> Option<SocketAddr> {
     operators.map(|operators| operators.address)
 }
 
+fn proxied(config: &Config) -> Option<SocketAddr> {
+    let proxied = config.listen.proxied.as_ref();
+    proxied.map(|proxied| proxied.address)
+}
+
 /// As they are written in the file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "data",
     "tenant",
     "node",
     "listen.address",
     "listen.operators",
     "listen.health",
+    "listen.proxied",
     "credential_listener",
     "database",
     "keys.passphrase",
@@ -95,6 +102,11 @@ mod tests {
                 "listen.health",
                 "[database]",
                 "[listen.health]\nunix = 'health'\n[database]",
+            ),
+            (
+                "listen.proxied",
+                "[database]",
+                "[listen.proxied]\naddress = '[::]:8447'\nproxies = []\n[database]",
             ),
             (
                 "credential_listener",

@@ -56,6 +56,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.order_command.clear();
         config.credential_listener = None;
         (config.listen.operators, config.listen.health) = (None, None);
+        config.listen.proxied = None;
         config.certificate_renewal.zones.clear();
         config.checkpoints = None;
         config.checkpoint_places.clear();

@@ -20,7 +20,7 @@ use crate::renewal;
 use crate::server;
 use crate::server::credential_listener;
 use crate::server::exposed::{self, Exposed};
-use crate::server::listener::{ServiceCertificate, tls_config};
+use crate::server::listener::{Proxies, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
 use dc_pki::{clock, files, keys, trust};
@@ -81,6 +81,10 @@ fn check_and(
     warnings.extend(limits_not_reached(&config.listen));
     check_credential_listener(&config, provider, &mut found);
     check_addresses(&config, &mut found);
+    if let Some(proxied) = &config.listen.proxied {
+        let key = ["listen", "proxied", "certificates"].map(Step::from);
+        found.keep(&key, Proxies::read(proxied));
+    }
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
         let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
@@ -300,7 +304,10 @@ fn check_credential_listener(config: &Config, provider: &CryptoProvider, found: 
 /// Addresses that two listeners have.
 fn check_addresses(config: &Config, found: &mut Findings<'_>) {
     let Listen {
-        operators, health, ..
+        operators,
+        health,
+        proxied,
+        ..
     } = &config.listen;
     let credential = config.credential_listener.as_ref();
     let all = [
@@ -312,6 +319,10 @@ fn check_addresses(config: &Config, found: &mut Findings<'_>) {
         (
             health.as_ref().and_then(HealthListener::address),
             vec!["listen", "health", "address"],
+        ),
+        (
+            proxied.as_ref().map(|proxied| proxied.address),
+            vec!["listen", "proxied", "address"],
         ),
         (
             credential.map(|listener| listener.address),

@@ -206,9 +206,10 @@ impl Service {
             stopping.readiness().stopping();
             let _ = stops.send(true);
         };
-        let routes = routes::routes(&shared.started.listen, app.clone(), web.clone());
+        let listen = &shared.started.listen;
+        let routes = routes::routes(listen, app.clone(), web.clone());
         let serving = listener.serve(routes, stop);
-        tokio::join!(serving, others.serve(app, &web, stopped));
+        tokio::join!(serving, others.serve(listen, app, &web, stopped));
         housekeeping.abort();
         if let Ok(now) = clock::now() {
             if let Err(error) = app.record_reads(now).await {

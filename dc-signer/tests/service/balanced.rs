@@ -22,7 +22,7 @@ fn balancer(rig: &Rig, more: &str) -> Option<HaProxy> {
 }
 
 /// The requests in the log, each with its client.
-fn clients(rig: &Rig, route: &str) -> Vec<String> {
+pub(crate) fn clients(rig: &Rig, route: &str) -> Vec<String> {
     let lines = rig.log();
     let lines = lines
         .lines()

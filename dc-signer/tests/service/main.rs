@@ -42,6 +42,7 @@ mod owner;
 mod pages;
 #[path = "../../store/src/testing/server.rs"]
 mod postgres;
+mod proxied;
 mod ready;
 mod reasons;
 mod replicas;

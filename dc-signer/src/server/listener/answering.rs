@@ -10,15 +10,17 @@ use axum::extract::Request;
 use axum::http::header::{
     CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use dc_admission::Whence;
 use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
+use super::Settings;
 use super::address::ClientAddress;
 use super::arriving;
 use super::client::ClientCertificate;
+use super::forwarded::{self, BadHeader, Proxies};
 use super::intake::{Intake, Ticket};
 use super::open::Peer;
 use super::requests::InProgress;
@@ -29,7 +31,7 @@ use dc_protocol::{Kind, PROBLEM_JSON, Problem};
 /// The state that the requests of a connection share.
 pub(super) struct Answering {
     pub(super) router: Router,
-    pub(super) client: Option<ClientCertificate>,
+    pub(super) entrance: Entrance,
     pub(super) peer: Peer,
     pub(super) address: IpAddr,
     pub(super) intake: Arc<Intake>,
@@ -39,6 +41,27 @@ pub(super) struct Answering {
     pub(super) metrics: Arc<Metrics>,
 }
 
+/// The one that says whose the requests of a connection are.
+pub(super) enum Entrance {
+    /// The connection itself, in which this was shown.
+    Direct(Option<ClientCertificate>),
+    /// The proxy at its other end.
+    Proxy(Proxies),
+}
+
+impl Entrance {
+    /// The one of a connection in which this was shown; none if a proxy has to show something else.
+    pub(super) fn of(settings: &Settings, shown: Option<ClientCertificate>) -> Option<Self> {
+        match &settings.proxies {
+            None => Some(Self::Direct(shown)),
+            Some(proxies) if proxies.are_shown_by(shown.as_ref()) => {
+                Some(Self::Proxy(proxies.clone()))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
 impl Answering {
     /// Answers a request, unless there are too many.
     pub(super) async fn answer(
@@ -46,13 +69,22 @@ impl Answering {
         in_progress: InProgress,
         request: hyper::Request<Incoming>,
     ) -> Result<Response, Infallible> {
+        let (address, client) = match self.whose(request.headers()) {
+            Ok(whose) => whose,
+            Err(error) => {
+                let mut response = self.refuse(&error);
+                protect(&mut response);
+                return Ok(self.unread.clone().last_as(in_progress, response));
+            }
+        };
         // Whoever asks whether the service is well takes nothing that others wait for.
         let more = if is_about_health(&request) { HEALTH } else { 0 };
         let most = self.most.saturating_add(more);
-        let ticket = self.intake.enter(self.address.into(), &self.peer, most);
+        let ticket = self.intake.enter(address.into(), &self.peer, most);
         let mut response = match ticket {
             Some(ticket) => {
-                let request = request.map(Body::new);
+                let mut request = request.map(Body::new);
+                mark(&mut request, address, client);
                 self.answer_with(ticket.into(), &in_progress, request).await
             }
             None => self.full(),
@@ -68,13 +100,7 @@ impl Answering {
         mut request: Request,
     ) -> Response {
         let http1 = request.version() < Version::HTTP_2;
-        if let Some(client) = &self.client {
-            request.extensions_mut().insert(client.clone());
-        }
         request.extensions_mut().insert(self.peer.clone());
-        request.extensions_mut().insert(Whence::from(self.address));
-        let address = ClientAddress(self.address.to_canonical());
-        request.extensions_mut().insert(address);
         let (request, arrival) = arriving::watch(
             request,
             ticket.clone(),
@@ -98,6 +124,31 @@ impl Answering {
         response
     }
 
+    /// The address and the certificate of a request's client.
+    ///
+    /// Fails if a header about them cannot be taken.
+    fn whose(&self, headers: &HeaderMap) -> Result<(IpAddr, Option<ClientCertificate>), BadHeader> {
+        match &self.entrance {
+            Entrance::Direct(certificate) => {
+                forwarded::none(headers)?;
+                Ok((self.address, certificate.clone()))
+            }
+            Entrance::Proxy(proxies) => {
+                let certificate = forwarded::certificate(headers)?;
+                Ok((proxies.client(headers, self.address), certificate))
+            }
+        }
+    }
+
+    fn refuse(&self, error: &BadHeader) -> Response {
+        let client = self.address.to_canonical();
+        tracing::info!(%client, "a request is refused: {error}");
+        self.metrics.problem(Kind::BadRequest.name());
+        let problem = axum::Json(Problem::new(Kind::BadRequest, error.to_string()));
+        let headers = [(CONTENT_TYPE, PROBLEM_JSON), (CONNECTION, "close")];
+        (StatusCode::BAD_REQUEST, headers, problem).into_response()
+    }
+
     fn full(&self) -> Response {
         self.metrics.shed(Shed::Requests);
         let detail = "too many requests are in progress: send the same request again later";
@@ -108,6 +159,16 @@ impl Answering {
         response.headers_mut().insert(RETRY_AFTER, after);
         response
     }
+}
+
+/// Tells whoever answers a request whose it is.
+fn mark(request: &mut Request, address: IpAddr, client: Option<ClientCertificate>) {
+    let extensions = request.extensions_mut();
+    if let Some(client) = client {
+        extensions.insert(client);
+    }
+    extensions.insert(Whence::from(address));
+    extensions.insert(ClientAddress(address.to_canonical()));
 }
 
 /// Whatever it is, a browser takes it for nothing else, and comes over HTTPS the next time too.

@@ -11,7 +11,7 @@ use x509_cert::Certificate;
 
 use dc_pki::Sha256;
 
-/// The certificate of a client that has shown, in the handshake, that it holds the private key.
+/// The certificate of a client that has shown, in the handshake with us or with a proxy that is believed, that it holds the private key.
 ///
 /// Nothing else about it is checked: neither names nor times nor who signed it.
 #[derive(Clone, Eq, PartialEq)]
@@ -29,6 +29,12 @@ impl ClientCertificate {
         let chain = connection.peer_certificates()?;
         let spki_sha256 = spki_sha256(chain.first()?)?;
         let chain = chain.iter().map(|c| c.clone().into_owned()).collect();
+        Some(Self(Arc::new(Inner { spki_sha256, chain })))
+    }
+
+    /// The certificates that a proxy has seen in its handshake, which is believed; none if the first is no certificate.
+    pub(super) fn vouched_for(chain: Vec<CertificateDer<'static>>) -> Option<Self> {
+        let spki_sha256 = spki_sha256(chain.first()?)?;
         Some(Self(Arc::new(Inner { spki_sha256, chain })))
     }
 

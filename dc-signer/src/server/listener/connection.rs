@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::answering::Answering;
+use super::answering::{Answering, Entrance};
 use super::certificate::H2;
 use super::client::ClientCertificate;
 use super::handshakes::Turn;
@@ -132,8 +132,13 @@ impl Connection {
         let idle_timeout = self.settings.listen.idle_timeout;
         let requests = Requests::of(open.clone());
         let unread = Arc::new(Unread::new(idle_timeout));
-        let client = ClientCertificate::of(session);
-        let answering = self.answering(client, address, &open, unread.clone());
+        let shown = ClientCertificate::of(session);
+        let Some(entrance) = Entrance::of(&self.settings, shown) else {
+            let client = address.to_canonical();
+            tracing::info!(%client, "a proxy's connection is closed: it has not shown a certificate of listen.proxied.certificates");
+            return;
+        };
+        let answering = self.answering(entrance, address, &open, unread.clone());
         let idle = Idle::new(tls, idle_timeout, requests.clone());
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let phase = match request.body().is_end_stream() {
@@ -179,14 +184,14 @@ impl Connection {
 
     fn answering(
         &self,
-        client: Option<ClientCertificate>,
+        entrance: Entrance,
         address: IpAddr,
         open: &Open,
         unread: Arc<Unread>,
     ) -> Arc<Answering> {
         Arc::new(Answering {
             router: self.router.clone(),
-            client,
+            entrance,
             peer: open.peer(),
             address,
             intake: self.intake.clone(),

@@ -8,7 +8,11 @@ use crate::config::Listen;
 /// and to devices that are known here, is not in it.
 #[must_use]
 pub fn most_memory(listen: &Listen) -> usize {
-    let others = [listen.for_operators(), listen.for_health()];
+    let others = [
+        listen.for_operators(),
+        listen.for_health(),
+        listen.for_proxies(),
+    ];
     let others = others.iter().flatten().map(of_one);
     others.fold(BASE.saturating_add(of_one(listen)), usize::saturating_add)
 }

@@ -13,6 +13,7 @@ mod certificate;
 mod client;
 mod connection;
 mod crowd;
+mod forwarded;
 mod groups;
 mod handshakes;
 mod idle;
@@ -39,6 +40,7 @@ pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
 pub use client::{ClientCertificate, spki_sha256, valid};
 pub(super) use connection::http;
+pub use forwarded::Proxies;
 pub use memory::most_memory;
 pub use open::Peer;
 pub use origin::Origin;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub tls: Arc<rustls::ServerConfig>,
     /// The limits.
     pub listen: Listen,
+    /// The proxies that alone may connect, and are believed what they say of a request.
+    pub proxies: Option<Proxies>,
 }
 
 /// A socket that listens.
@@ -71,12 +75,12 @@ pub struct Listener {
     house: Arc<House>,
 }
 
-/// What connections share, and the way in.
+/// All that connections share, and the way in.
 #[derive(Debug)]
 struct House {
     settings: Live<Settings>,
     connections: Arc<Connections>,
-    /// Whoever is next to get a place: one at a time waits for it.
+    /// The next one to get a place: one at a time waits for it.
     door: Mutex<()>,
     /// The connections of proxies whose header is awaited.
     headers: Arc<Semaphore>,
@@ -183,6 +187,12 @@ impl Listener {
     ) {
         let house = &self.house;
         let settings = house.settings.load();
+        if let Some(proxies) = &settings.proxies
+            && !proxies.may_come_from(address.ip())
+        {
+            house.turn_away(&tcp, address);
+            return;
+        }
         if !settings.listen.proxy_protocol.contains(address.ip()) {
             if let Some((tcp, place)) = house.enter(tcp, address.ip()).await {
                 let connection = house.connection(false, router.clone(), stopped.clone());
@@ -211,6 +221,18 @@ impl Listener {
 }
 
 impl House {
+    /// Resets the connection of somebody who is no proxy where proxies connect.
+    fn turn_away(&self, tcp: &TcpStream, address: SocketAddr) {
+        self.metrics.handshake_ended(Handshake::ProxyHeader);
+        let client = address.ip().to_canonical();
+        let why = "a connection is reset to listen.proxied.address, which is from none of listen.proxied.proxies";
+        match self.complaint.is_due() {
+            true => tracing::warn!(%client, "{why}"),
+            false => tracing::debug!(%client, "{why}"),
+        }
+        let _ = tcp.set_zero_linger();
+    }
+
     /// A proxy's connection with the address of its client; none if the proxy does not say it.
     async fn named(
         &self,

@@ -35,12 +35,8 @@ impl ClientCertVerifier for Possession {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain = [end_entity].into_iter().chain(intermediates);
-        let bytes: usize = chain.map(|certificate| certificate.len()).sum();
-        let count = intermediates.len() + 1;
-        if count > MAX_CHAIN || bytes > MAX_CHAIN_BYTES {
-            let too_much = OtherError(Arc::new(TooMuch { count, bytes }));
-            return Err(CertificateError::Other(too_much).into());
-        }
+        TooMuch::check(chain.map(|certificate| certificate.len()))
+            .map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
         // Only so that its key can be found, here and later.
         ParsedCertificate::try_from(end_entity)?;
         Ok(ClientCertVerified::assertion())
@@ -70,9 +66,22 @@ impl ClientCertVerifier for Possession {
 }
 
 /// A chain that no device has: it is kept as long as its connection, and somebody may look for a path in it.
-struct TooMuch {
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) struct TooMuch {
     count: usize,
     bytes: usize,
+}
+
+impl TooMuch {
+    /// Fails if certificates of so many bytes are one.
+    pub(super) fn check(certificates: impl Iterator<Item = usize>) -> Result<(), Self> {
+        let (count, bytes) =
+            certificates.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one));
+        match count > MAX_CHAIN || bytes > MAX_CHAIN_BYTES {
+            true => Err(Self { count, bytes }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl std::error::Error for TooMuch {}

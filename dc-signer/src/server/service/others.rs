@@ -1,4 +1,4 @@
-//! The listeners beside the first one: for operators, for health, and for devices that show their credentials.
+//! The listeners beside the first one: for operators, for health, for proxies, and for devices that show their credentials.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::Error;
 use super::routes;
 use super::settings::Current;
 use crate::api::App;
-use crate::config::{Config, HealthListener as Configured};
+use crate::config::{Config, HealthListener as Configured, Listen};
 use crate::server;
 use crate::server::credential_listener::CredentialListener;
 use crate::server::health_listener::HealthListener;
@@ -23,6 +23,7 @@ pub(super) struct Others {
     pub(super) by_credential: Option<CredentialListener>,
     operators: Option<Listener>,
     health: Option<Listener>,
+    proxied: Option<Listener>,
     health_in_the_clear: Option<HealthListener>,
 }
 
@@ -60,10 +61,18 @@ impl Others {
                 Some(Listener::bind("listen.health.address", part, metrics.clone()).await?)
             }
         };
+        let proxied = match listen.proxied {
+            None => None,
+            Some(_) => {
+                let part = settings.part(|settings| &settings.proxied);
+                Some(Listener::bind("listen.proxied.address", part, metrics.clone()).await?)
+            }
+        };
         Ok(Self {
             by_credential,
             operators,
             health,
+            proxied,
             health_in_the_clear: HealthListener::bind(listen.health.as_ref(), part).await?,
         })
     }
@@ -71,6 +80,7 @@ impl Others {
     /// For telling that the limits have changed, with those of the first listener.
     pub(super) fn limits(&self, first: Limits) -> Vec<Limits> {
         let others = self.operators.iter().chain(&self.health);
+        let others = others.chain(&self.proxied);
         let others = others.map(Listener::limits);
         [first].into_iter().chain(others).collect()
     }
@@ -86,12 +96,16 @@ impl Others {
         if let Some(listener) = &self.operators {
             tracing::info!(address = %listener.address()?, "operators come in here, and nowhere else");
         }
+        if let Some(listener) = &self.proxied {
+            tracing::info!(address = %listener.address()?, "proxies that end TLS connect here");
+        }
         Ok(())
     }
 
     /// Serves until `stopped` says so, then until the requests in progress are answered.
     pub(super) async fn serve(
         self,
+        listen: &Listen,
         app: &Arc<App>,
         web: &Arc<Web>,
         stopped: watch::Receiver<bool>,
@@ -100,6 +114,7 @@ impl Others {
             by_credential,
             operators,
             health,
+            proxied,
             health_in_the_clear,
         } = self;
         let about_health = || routes::routes_about_health(app.clone());
@@ -120,12 +135,18 @@ impl Others {
                 listener.serve(about_health(), until(stopped.clone())).await;
             }
         };
+        let proxied = async {
+            if let Some(listener) = proxied {
+                let routes = routes::routes(listen, app.clone(), web.clone());
+                listener.serve(routes, until(stopped.clone())).await;
+            }
+        };
         let in_the_clear = async {
             if let Some(listener) = health_in_the_clear {
                 listener.serve(about_health(), stopped.clone()).await;
             }
         };
-        tokio::join!(by_credential, operators, health, in_the_clear);
+        tokio::join!(by_credential, operators, health, proxied, in_the_clear);
     }
 }
 

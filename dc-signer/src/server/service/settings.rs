@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use super::Error;
 use crate::access::RateLimits;
 use crate::config::{Config, Listen, Live, Retention};
-use crate::server::listener::{self, ServiceCertificate, tls_config};
+use crate::server::listener::{self, Proxies, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::{api, authority, renewal};
 use dc_pki::clock;
@@ -21,9 +21,10 @@ pub(super) struct Settings {
     pub(super) authority: Arc<authority::Settings>,
     pub(super) limits: Arc<RateLimits>,
     pub(super) listener: Arc<listener::Settings>,
-    /// Those of the listeners for operators and for health: as the first of them where there is no such.
+    /// Those of the listeners for operators, for health and for proxies: as the first of them where there is no such.
     pub(super) operators: Arc<listener::Settings>,
     pub(super) health: Arc<listener::Settings>,
+    pub(super) proxied: Arc<listener::Settings>,
     pub(super) overload: Arc<AdmissionLimits>,
     pub(super) renewal: Arc<renewal::Settings>,
     pub(super) retention: Retention,
@@ -53,17 +54,23 @@ impl Settings {
         let limits = limits.filter(|limits| *limits.configured() == config.limits);
         let limits = limits.cloned();
         let tls = tls_config(&certificate, listen, provider.clone())?;
-        let listener = |own: Option<Listen>| {
+        let listener = |own: Option<Listen>, proxies| {
             let (tls, listen) = (tls.clone(), own.unwrap_or_else(|| listen.clone()));
-            Arc::new(listener::Settings { tls, listen })
+            Arc::new(listener::Settings {
+                tls,
+                listen,
+                proxies,
+            })
         };
+        let proxies = listen.proxied.as_ref().map(Proxies::read).transpose()?;
         Ok(Self {
             api: api::Settings::new(config, validity).into(),
             authority: authority::Settings::new(config)?.into(),
             limits: limits.unwrap_or_else(|| RateLimits::new(&config.limits).into()),
-            listener: listener(None),
-            operators: listener(listen.for_operators()),
-            health: listener(listen.for_health()),
+            listener: listener(None, None),
+            operators: listener(listen.for_operators(), None),
+            health: listener(listen.for_health(), None),
+            proxied: listener(listen.for_proxies(), proxies),
             overload: config.overload.limits(listen).into(),
             renewal: renewal::Settings::new(config).into(),
             retention: config.retention,

@@ -236,6 +236,7 @@ async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
     let settings = Settings {
         tls: tls_config(&own, &listen, provider).unwrap(),
         listen,
+        proxies: None,
     };
     let listener = Listener::bind("listen.address", Live::fixed(settings), Metrics::new())
         .await
@@ -254,6 +255,7 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
         proxy_protocol: Networks::default(),
         operators: None,
         health: None,
+        proxied: None,
         tls12: false,
         max_handshakes: 100,
         max_waiting_handshakes: 100,
