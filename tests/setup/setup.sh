@@ -81,8 +81,8 @@ missing_for_solutions() {
 }
 
 missing_for_proxies() {
-    ldconfig -p | grep -q liblua5.3.so.0 || echo liblua5.3-0
-    ldconfig -p | grep -q libopentracing-c-wrapper.so.0 || echo libopentracing-c-wrapper0
+    compgen -G '/usr/lib/*/liblua5.3.so.0' >/dev/null || echo liblua5.3-0
+    compgen -G '/usr/lib/*/libopentracing-c-wrapper.so.0' >/dev/null || echo libopentracing-c-wrapper0
 }
 
 missing_packages() {
