@@ -14,7 +14,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::Error;
-use super::postgres::{Postgres, PostgresSession};
+use super::postgres::{Plan, Postgres, PostgresSession};
 use super::sql::{Batch, Value, corrupt};
 use super::sqlite::{Sqlite, SqliteSession};
 use crate::registry::{LAST, Sha256};
@@ -115,6 +115,8 @@ impl Database {
 
 /// A connection on which statements run, or a transaction.
 pub(super) enum Session {
+    /// None yet: what is written is kept for a transaction that takes one message.
+    Plan(Box<Plan>),
     Postgres(PostgresSession),
     Sqlite(SqliteSession),
 }
@@ -126,6 +128,7 @@ impl Session {
         values: Vec<Value>,
     ) -> Result<Vec<Row>, Error> {
         match self {
+            Self::Plan(plan) => plan.fetch(&sql.into(), values).await.map(Row::of_postgres),
             Self::Postgres(session) => session.fetch(sql, values).await.map(Row::of_postgres),
             Self::Sqlite(session) => session.fetch(sql, values).await.map(Row::of_sqlite),
         }
@@ -140,6 +143,58 @@ impl Session {
         Ok(self.fetch(sql, values).await?.into_iter().next())
     }
 
+    /// The first row of what has another answer each time, such as a clock.
+    pub(super) async fn fetch_passing(&mut self, sql: &'static str) -> Result<Option<Row>, Error> {
+        let rows = match self {
+            Self::Plan(plan) => plan.fetch_passing(sql).await.map(Row::of_postgres)?,
+            _ => self.fetch(sql, Vec::new()).await?,
+        };
+        Ok(rows.into_iter().next())
+    }
+
+    /// Writes; nobody needs to know how many rows.
+    pub(super) async fn tell(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: Vec<Value>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Plan(plan) => plan.tell(&sql.into(), &values),
+            _ => self.execute(sql, values).await.map(|_| ()),
+        }
+    }
+
+    /// The same for rows.
+    pub(super) async fn tell_batch(&mut self, sql: &str, batch: Batch) -> Result<(), Error> {
+        match self {
+            Self::Plan(plan) => plan.tell_batch(sql, &batch, None),
+            _ => self.execute_batch(sql, batch).await.map(|_| ()),
+        }
+    }
+
+    /// Writes as many rows of a table as there are in the batch.
+    ///
+    /// Fails with [`Error::NotWritten`] if there are more or fewer.
+    pub(super) async fn write_all(
+        &mut self,
+        table: &'static str,
+        sql: &str,
+        batch: Batch,
+    ) -> Result<(), Error> {
+        if let Self::Plan(plan) = self {
+            return plan.tell_batch(sql, &batch, Some(table));
+        }
+        let expected = u64::try_from(batch.rows.len()).unwrap_or(u64::MAX);
+        match self.execute_batch(sql, batch).await? {
+            written if written == expected => Ok(()),
+            written => Err(Error::NotWritten {
+                table,
+                expected,
+                written,
+            }),
+        }
+    }
+
     /// Says how many rows were written.
     pub(super) async fn execute(
         &mut self,
@@ -147,6 +202,7 @@ impl Session {
         values: Vec<Value>,
     ) -> Result<u64, Error> {
         match self {
+            Self::Plan(plan) => plan.unfit(),
             Self::Postgres(session) => session.execute(sql, values).await,
             Self::Sqlite(session) => session.execute(sql, values).await,
         }
@@ -154,6 +210,7 @@ impl Session {
 
     pub(super) async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<Row>, Error> {
         match self {
+            Self::Plan(plan) => plan.fetch_batch(sql, batch).await.map(Row::of_postgres),
             Self::Postgres(session) => session.fetch_batch(sql, batch).await.map(Row::of_postgres),
             Self::Sqlite(session) => session.fetch_batch(sql, batch).await.map(Row::of_sqlite),
         }
@@ -161,6 +218,7 @@ impl Session {
 
     pub(super) async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
         match self {
+            Self::Plan(plan) => plan.unfit(),
             Self::Postgres(session) => session.execute_batch(sql, batch).await,
             Self::Sqlite(session) => session.execute_batch(sql, batch).await,
         }
@@ -172,13 +230,14 @@ impl Session {
     pub(super) async fn check_written(&mut self) -> Result<(), Error> {
         match self {
             Self::Postgres(session) => session.check_written().await,
-            // It was looked at when all others were locked out.
-            Self::Sqlite(_) => Ok(()),
+            // It is looked at where it is written, or was when all others were locked out.
+            Self::Plan(_) | Self::Sqlite(_) => Ok(()),
         }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
         match self {
+            Self::Plan(_) => Ok(()),
             Self::Postgres(session) => session.commit().await,
             Self::Sqlite(session) => session.commit().await,
         }
@@ -186,6 +245,7 @@ impl Session {
 
     pub(super) async fn roll_back(self) {
         match self {
+            Self::Plan(_) => {}
             Self::Postgres(session) => session.roll_back().await,
             Self::Sqlite(session) => session.roll_back().await,
         }
@@ -194,7 +254,7 @@ impl Session {
     /// A query for the server's clock, in microseconds since 1970, and whether it is this machine's, if there is a server.
     pub(super) const fn clock_query(&self) -> Option<&'static str> {
         match self {
-            Self::Postgres(_) => Some(PostgresSession::CLOCK),
+            Self::Plan(_) | Self::Postgres(_) => Some(PostgresSession::CLOCK),
             Self::Sqlite(_) => None,
         }
     }
@@ -202,7 +262,7 @@ impl Session {
     /// The type of a column of bytes.
     pub(super) const fn blob_type(&self) -> &'static str {
         match self {
-            Self::Postgres(_) => PostgresSession::BLOB,
+            Self::Plan(_) | Self::Postgres(_) => PostgresSession::BLOB,
             Self::Sqlite(_) => SqliteSession::BLOB,
         }
     }
@@ -210,7 +270,7 @@ impl Session {
     /// Appended to a select of rows that are to be locked.
     pub(super) const fn for_update(&self) -> &'static str {
         match self {
-            Self::Postgres(_) => PostgresSession::FOR_UPDATE,
+            Self::Plan(_) | Self::Postgres(_) => PostgresSession::FOR_UPDATE,
             Self::Sqlite(_) => SqliteSession::FOR_UPDATE,
         }
     }
@@ -218,7 +278,7 @@ impl Session {
     /// A query that has a row if there is a table of migrations.
     pub(super) const fn is_migrated_query(&self) -> &'static str {
         match self {
-            Self::Postgres(_) => PostgresSession::IS_MIGRATED,
+            Self::Plan(_) | Self::Postgres(_) => PostgresSession::IS_MIGRATED,
             Self::Sqlite(_) => SqliteSession::IS_MIGRATED,
         }
     }
@@ -232,7 +292,7 @@ pub(super) enum Row {
 }
 
 impl Row {
-    fn of_postgres(rows: Vec<PgRow>) -> Vec<Self> {
+    pub(super) fn of_postgres(rows: Vec<PgRow>) -> Vec<Self> {
         rows.into_iter().map(Self::Postgres).collect()
     }
 

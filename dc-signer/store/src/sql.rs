@@ -13,8 +13,18 @@ pub(super) enum Value {
     Text(Option<String>),
 }
 
+impl Value {
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Blob(_) => Kind::Blob,
+            Self::Int(_) => Kind::Int,
+            Self::Text(_) => Kind::Text,
+        }
+    }
+}
+
 /// Rows that one statement takes all at once: `{rows}` in its text stands for them, as `r`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Batch {
     pub(super) columns: &'static [(&'static str, Kind)],
     pub(super) rows: Vec<Vec<Value>>,

@@ -8,7 +8,9 @@ use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Added, Conflict, Error, NewDevice, Store};
 
 use super::given;
+use super::jobs::{Answered, What};
 use super::lost::{self, Left};
+use super::queue::closed;
 use super::rows;
 use super::work::Work;
 
@@ -18,8 +20,10 @@ impl Store {
     /// Adding the same ones again changes nothing, so a bulk load that broke off can be started
     /// over. Others wait meanwhile: hand over a thousand at a time, not a million.
     pub async fn add_devices(&self, new: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error> {
-        self.write("add_devices", async |work| add(work, new, by).await)
-            .await
+        match self.ask("add_devices", What::Add(new.into()), by).await? {
+            Answered::Added(added) => Ok(added),
+            _ => Err(closed()),
+        }
     }
 }
 
@@ -29,6 +33,17 @@ pub(super) async fn add(
     devices: &[NewDevice],
     by: &Act,
 ) -> Result<Vec<Added>, Error> {
+    for device in devices {
+        work.touch(device.id.as_bytes());
+        work.touch(device.external_id.as_str().as_bytes());
+        work.touch(device.name.as_str().as_bytes());
+        if let Some(key) = &device.key {
+            work.touch(key.as_bytes());
+        }
+        if let Some(made) = &device.manufactured {
+            work.touch(made.serial.as_bytes());
+        }
+    }
     let mut taken = Taken::load(&mut work.session, devices).await?;
     let lost = lost::left(&mut work.session, wanted_names(devices), by.at).await?;
     let mut new = Vec::new();
@@ -241,14 +256,14 @@ async fn insert(session: &mut Session, new: &[Device]) -> Result<(), Error> {
                manufacturer, serial, created, changed, held_until, free_from, stays_withdrawn) \
                SELECT id, external_id, state, zone, name, slot, epoch, enrolment_key, \
                manufacturer, serial, created, created, held, free, stays FROM {rows}";
-    session.execute_batch(sql, batch).await?;
+    session.tell_batch(sql, batch).await?;
     let names = Batch {
         columns: COLUMNS,
         rows: new.iter().map(row).collect(),
     };
     let sql =
         "INSERT INTO names (name, device, zone, given) SELECT name, id, zone, created FROM {rows}";
-    session.execute_batch(sql, names).await.map(|_| ())
+    session.tell_batch(sql, names).await
 }
 
 const COLUMNS: &[(&str, Kind)] = &[

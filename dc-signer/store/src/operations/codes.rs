@@ -10,6 +10,8 @@ use crate::registry::{
 };
 use crate::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
 
+use super::jobs::{Answered, What};
+use super::queue::closed;
 use super::work::Work;
 use super::{devices, rows};
 
@@ -27,8 +29,11 @@ impl Store {
         keep: Keep,
         by: &Act,
     ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
-        self.write("put_codes", async |work| put(work, codes, keep, by).await)
-            .await
+        let what = What::PutCodes(codes.into(), keep);
+        match self.ask("put_codes", what, by).await? {
+            Answered::PutCodes(kept) => Ok(kept),
+            _ => Err(closed()),
+        }
     }
 
     /// The code with this public part.
@@ -42,10 +47,11 @@ impl Store {
     /// The same key may redeem its code again until it expires. Fails as [`Self::change_device`]
     /// does.
     pub async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error> {
-        self.write("redeem_code", async |work| {
-            redeem(work, redemption, by).await
-        })
-        .await
+        let what = What::Redeem(redemption.clone());
+        match self.ask("redeem_code", what, by).await? {
+            Answered::Redeemed(redeemed) => Ok(redeemed),
+            _ => Err(closed()),
+        }
     }
 }
 
@@ -68,6 +74,7 @@ pub(super) async fn put(
 }
 
 async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> Result<Kept, Error> {
+    work.touch(code.id.as_bytes());
     let device = devices::by_id(work, code.device).await?;
     if device.state != State::Preregistered {
         return Err(registry::Error::NotInState {
@@ -86,7 +93,7 @@ async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> R
     // A code that got lost is worth nothing once there is a new one.
     let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
     let id = device.id.as_bytes()[..].into();
-    work.session.execute(sql, vec![id]).await?;
+    work.session.tell(sql, vec![id]).await?;
     // It is of no use before.
     let wait = device
         .waits_until(by.at)
@@ -104,7 +111,7 @@ async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> R
         code.tries.into(),
         code.used_by.as_ref().into(),
     ];
-    work.session.execute(sql, values).await?;
+    work.session.tell(sql, values).await?;
     let mut entry = work.entry(Action::NewCode, by);
     entry.name = Some(device.name.to_string());
     entry.zone = Some(device.zone.to_string());
@@ -144,6 +151,7 @@ pub(super) async fn redeem(
     by: &Act,
 ) -> Result<Redeemed, Error> {
     let Redemption { code, mac, key } = redemption;
+    work.touch(code.as_bytes());
     let Some(pending) = find(&mut work.session, *code).await? else {
         return Ok(Redeemed::Refused(CodeError::Unknown));
     };
@@ -162,7 +170,7 @@ pub(super) async fn redeem(
             let device = devices::change_by(work, pending.device, &change, used, by).await?;
             let sql = "UPDATE codes SET used_by = $2 WHERE id = $1";
             let values = vec![code.as_bytes()[..].into(), key.into()];
-            work.session.execute(sql, values).await?;
+            work.session.tell(sql, values).await?;
             Ok(Redeemed::Enrolled(Box::new(device)))
         }
         Ok(CodeUse::Again) => enrolled_before(work, &pending, redemption).await,
@@ -170,7 +178,7 @@ pub(super) async fn redeem(
             if matches!(refusal, CodeError::Wrong { .. }) {
                 let sql = "UPDATE codes SET tries = tries + 1 WHERE id = $1";
                 let values = vec![code.as_bytes()[..].into()];
-                work.session.execute(sql, values).await?;
+                work.session.tell(sql, values).await?;
             }
             Ok(Redeemed::Refused(refusal))
         }

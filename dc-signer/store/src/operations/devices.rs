@@ -7,14 +7,15 @@ use pki_types::UnixTime;
 use crate::connection::{Row, Session};
 use crate::registry::{
     self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
-    State,
 };
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Find, Store};
 
 use super::given;
+use super::jobs::{Answered, What};
 use super::lost;
 use super::people;
+use super::queue::closed;
 use super::rows;
 use super::withdrawn;
 use super::work::Work;
@@ -43,10 +44,7 @@ impl Store {
         change: &Change,
         by: &Act,
     ) -> Result<Device, Error> {
-        self.write("change_device", async |work| {
-            self::change(work, device, change, by).await
-        })
-        .await
+        self.change_if(device, change, false, by).await
     }
 
     /// The same, but for a device that is suspended when it would be changed: it stays as it is.
@@ -58,14 +56,25 @@ impl Store {
         change: &Change,
         by: &Act,
     ) -> Result<Device, Error> {
-        self.write("change_device", async |work| {
-            let state = by_id(work, device).await?.state;
-            match state {
-                State::Suspended => Err(registry::Error::NotInState { state }.into()),
-                _ => self::change(work, device, change, by).await,
-            }
-        })
-        .await
+        self.change_if(device, change, true, by).await
+    }
+
+    async fn change_if(
+        &self,
+        device: DeviceId,
+        change: &Change,
+        unless_suspended: bool,
+        by: &Act,
+    ) -> Result<Device, Error> {
+        let what = What::Change {
+            device,
+            change: change.clone(),
+            unless_suspended,
+        };
+        match self.ask("change_device", what, by).await? {
+            Answered::Changed(changed) => Ok(*changed),
+            _ => Err(closed()),
+        }
     }
 }
 
@@ -158,7 +167,7 @@ pub(super) async fn change_by(
         // A code that was made for the device before is not for the one after.
         let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
         let device = id.as_bytes()[..].into();
-        work.session.execute(sql, vec![device]).await?;
+        work.session.tell(sql, vec![device]).await?;
     }
     write_change(work, &changed, by).await?;
     if changed.action == Action::Retire {
@@ -250,6 +259,7 @@ pub(super) async fn write_change(
 
 /// Gives a device its name, which nobody may have had before.
 async fn give_name(work: &mut Work, device: &Device, now: UnixTime) -> Result<(), Error> {
+    work.touch(device.name.as_str().as_bytes());
     let name = device.name.as_str();
     let sql = "SELECT name FROM names WHERE name = $1";
     let given = work.session.fetch_one(sql, vec![name.into()]).await?;
@@ -265,7 +275,7 @@ async fn give_name(work: &mut Work, device: &Device, now: UnixTime) -> Result<()
         device.zone.to_string().as_str().into(),
         now.into(),
     ];
-    work.session.execute(sql, values).await.map(|_| ())
+    work.session.tell(sql, values).await
 }
 
 fn new_key(change: &Change) -> Option<Sha256> {
@@ -284,6 +294,7 @@ fn new_key(change: &Change) -> Option<Sha256> {
 
 /// A key tells devices apart, so no two may have the same.
 async fn check_key(work: &mut Work, key: &Sha256, device: DeviceId) -> Result<(), Error> {
+    work.touch(key.as_bytes());
     match find(&mut work.session, &Find::Key(*key)).await? {
         Some(other) if other.id != device => Err(registry::Error::KeyTaken.into()),
         _ => Ok(()),
@@ -292,6 +303,7 @@ async fn check_key(work: &mut Work, key: &Sha256, device: DeviceId) -> Result<()
 
 /// So does a serial number.
 async fn check_serial(work: &mut Work, made: &Manufactured, device: DeviceId) -> Result<(), Error> {
+    work.touch(made.serial.as_bytes());
     let taken = match find(&mut work.session, &Find::Manufactured(made.clone())).await? {
         Some(other) => other.id != device,
         None => !made.can_be_stored(),
@@ -303,6 +315,7 @@ async fn check_serial(work: &mut Work, made: &Manufactured, device: DeviceId) ->
 }
 
 pub(super) async fn by_id(work: &mut Work, id: DeviceId) -> Result<Device, Error> {
+    work.touch(id.as_bytes());
     let device = find(&mut work.session, &Find::Id(id)).await?;
     device.ok_or_else(|| registry::Error::UnknownDevice.into())
 }
@@ -338,5 +351,5 @@ pub(super) async fn update(session: &mut Session, device: &Device) -> Result<(),
         i64::from(device.hold.withdrawn).into(),
         rows::shown_hash(device.shown).as_ref().into(),
     ];
-    session.execute(sql, values).await.map(|_| ())
+    session.tell(sql, values).await
 }

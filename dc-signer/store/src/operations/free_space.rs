@@ -35,9 +35,9 @@ pub(super) async fn write_and_remove(session: &mut Session, node: &str) -> Resul
                VALUES ($1, $2, $3, $4, 0) \
                ON CONFLICT (device, key) DO UPDATE SET answer = excluded.answer";
     let values = vec![device, key, (&hash).into(), nothing];
-    session.execute(sql, values).await?;
+    session.tell(sql, values).await?;
     let sql = "DELETE FROM answers WHERE device = $1 AND key = $2";
-    session.execute(sql, place(node).into()).await.map(|_| ())
+    session.tell(sql, place(node).into()).await
 }
 
 /// Where no device has an answer, and no other signer.

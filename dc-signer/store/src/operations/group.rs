@@ -2,8 +2,10 @@
 
 use crate::{Error, Issuance, Recorded};
 
+use super::at_once::Done;
+use super::jobs::Recording;
 use super::queue::closed;
-use super::record::{self, Outcome};
+use super::record::Outcome;
 use super::shared::Shared;
 
 /// Records all of them, in one transaction if that can be, and none in a copy that is older than was seen.
@@ -37,7 +39,12 @@ async fn one_by_one(shared: &Shared, issuances: &[Issuance]) -> Vec<Result<Recor
 }
 
 async fn together(shared: &Shared, issuances: &[Issuance]) -> Result<Vec<Outcome>, Error> {
-    shared
-        .write(async |work| record::record(work, issuances).await)
-        .await
+    let mut done = shared.write_jobs(&[Recording(issuances)]).await;
+    let Done { mut value, shift } = done.pop().unwrap_or_else(|| Err(closed()))?;
+    for outcome in value.iter_mut().flatten() {
+        if let Recorded::Now { seq, .. } = outcome {
+            *seq += shift;
+        }
+    }
+    Ok(value)
 }

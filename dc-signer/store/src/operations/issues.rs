@@ -15,7 +15,7 @@ use crate::sql::{Batch, Kind, Value, seconds};
 use crate::{Error, History, Issuance, Issue, Store};
 
 use super::rows;
-use super::work::{Work, all_written};
+use super::work::Work;
 
 impl Store {
     /// The history of a device: its credentials and changes, newest first, at most `limit` of each.
@@ -49,9 +49,8 @@ pub(super) async fn insert(session: &mut Session, issuances: &[&Issuance]) -> Re
              spki_sha256, delegation_sha256, issued, expires FROM {{rows}}"
         );
         let columns = COLUMNS;
-        let expected = rows.len();
-        let written = session.execute_batch(&sql, Batch { columns, rows }).await?;
-        all_written("issues", expected, written)?;
+        let batch = Batch { columns, rows };
+        session.write_all("issues", &sql, batch).await?;
     }
     Ok(())
 }
@@ -95,9 +94,9 @@ async fn ensure(session: &mut Session, week: u64) -> Result<(), Error> {
     let table = issue_table(&week.to_string(), session.blob_type());
     let index = format!("CREATE INDEX issues_{week}_device ON issues_{week} (device, issued)");
     let sql = "INSERT INTO issue_weeks (week) VALUES ($1)";
-    session.execute(table, Vec::new()).await?;
-    session.execute(index, Vec::new()).await?;
-    session.execute(sql, vec![week.into()]).await.map(|_| ())
+    session.tell(table, Vec::new()).await?;
+    session.tell(index, Vec::new()).await?;
+    session.tell(sql, vec![week.into()]).await
 }
 
 /// The audit records of a device, newest first.

@@ -161,7 +161,7 @@ pub(super) async fn give(session: &mut Session, device: &Device, left: &Left) ->
     let until = left.withdrawn.map(|_| left.free_from);
     let name = device.name.as_str();
     let values = vec![name.into(), left.withdrawn.into(), until.into()];
-    session.execute(sql, values).await?;
+    session.tell(sql, values).await?;
     let sql = "DELETE FROM lost_names WHERE name = $1";
-    session.execute(sql, vec![name.into()]).await.map(|_| ())
+    session.tell(sql, vec![name.into()]).await
 }

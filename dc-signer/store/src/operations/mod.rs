@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Database, Session};
 use super::seen::Seen;
-use super::{Error, Issuance, Recorded, schema};
+use super::{Act, Error, Issuance, Recorded, schema};
 use crate::registry::{Device, Head, Sha256};
 
 mod add;
 mod approvals;
 mod archived;
 mod archives;
+mod at_once;
 mod audit;
 mod codes;
 mod derived;
@@ -36,6 +37,7 @@ mod free_space;
 mod given;
 mod group;
 mod issues;
+mod jobs;
 mod limits;
 mod listing;
 mod lost;
@@ -67,6 +69,7 @@ pub use archives::KeptHash;
 pub use audit::Beside;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
+use jobs::{Answered, Asked, What};
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
@@ -93,6 +96,8 @@ pub struct Store {
     shared: Arc<Shared>,
     /// Records credentials.
     recorder: Queue<Issuance, Recorded>,
+    /// Enrols and changes devices, and keeps codes.
+    changer: Queue<Asked, Answered>,
     /// Finds devices by their enrolment keys.
     finder: Queue<Sha256, Option<Device>>,
     observer: Option<Arc<dyn Observer>>,
@@ -114,9 +119,11 @@ impl Store {
             node: node.into(),
             seen: seen.map(Arc::new),
             failed: false.into(),
+            has_details: Arc::default(),
         });
         let store = Self {
             recorder: recorder(Arc::clone(&shared)),
+            changer: changer(Arc::clone(&shared)),
             finder: finder(Arc::clone(&shared)),
             shared,
             observer,
@@ -136,6 +143,13 @@ impl Store {
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.timed(operation, self.shared.write(work)).await
+    }
+
+    /// Runs an operation together with those of others who ask at the same time.
+    async fn ask(&self, operation: &'static str, what: What, by: &Act) -> Result<Answered, Error> {
+        let by = by.clone();
+        self.timed(operation, self.changer.ask(Asked { what, by }))
+            .await
     }
 
     /// Runs an operation that reads, each statement for itself.
@@ -218,6 +232,7 @@ impl Store {
     /// Waits for what is being written and closes all connections.
     pub async fn close(&self) {
         let closed = async {
+            self.changer.stop().await;
             self.recorder.stop().await;
             self.finder.stop().await;
             // What cannot be asked any more is as it was when it was last seen.
@@ -240,6 +255,18 @@ fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
     Queue::start(RECORD_PACE, move |issuances: Vec<Issuance>| {
         let shared = Arc::clone(&shared);
         async move { group::record_all(&shared, &issuances).await }
+    })
+}
+
+fn changer(shared: Arc<Shared>) -> Queue<Asked, Answered> {
+    Queue::start(RECORD_PACE, move |asked: Vec<Asked>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let done = shared.write_jobs(&asked).await;
+            done.into_iter()
+                .map(|one| one.map(|done| done.value))
+                .collect()
+        }
     })
 }
 

@@ -100,7 +100,7 @@ pub(super) async fn count_retired(work: &mut Work, by: &Act) -> Result<(), Error
     let sql = "INSERT INTO retired (actor, day, count) VALUES ($1, $2, 1) \
                ON CONFLICT (actor, day) DO UPDATE SET count = retired.count + 1";
     let values = vec![by.actor.as_str().into(), day(by.at).into()];
-    work.session.execute(sql, values).await.map(|_| ())
+    work.session.tell(sql, values).await
 }
 
 /// The day of UTC, since 1970.

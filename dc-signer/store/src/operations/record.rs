@@ -10,7 +10,7 @@ use crate::sql::{Batch, Kind, Value};
 use crate::{Answer, Error, Issuance, Recorded, Store};
 use dc_pki::names::ZoneName;
 
-use super::work::{Work, all_written};
+use super::work::Work;
 use super::{devices, issues, rows, withdrawn};
 
 impl Store {
@@ -248,9 +248,7 @@ async fn write_held(
     let sql = "UPDATE devices SET credential_sha256 = r.sha256, credential_spki = r.spki, \
                issued = r.since, expires = r.until, held_until = r.held, free_from = NULL, \
                shown_sha256 = r.shown FROM {rows} WHERE devices.id = r.device";
-    let expected = batch.rows.len();
-    let written = session.execute_batch(sql, batch).await?;
-    all_written("devices", expected, written)
+    session.write_all("devices", sql, batch).await
 }
 
 async fn write_answers(session: &mut Session, issuances: &[&Issuance]) -> Result<(), Error> {
@@ -283,7 +281,7 @@ async fn write_answers(session: &mut Session, issuances: &[&Issuance]) -> Result
                SELECT device, key, request, answer, expires FROM {rows} WHERE 1 = 1 \
                ON CONFLICT (device, key) DO UPDATE SET request = excluded.request, \
                answer = excluded.answer, expires = excluded.expires";
-    session.execute_batch(sql, batch).await.map(|_| ())
+    session.tell_batch(sql, batch).await
 }
 
 async fn load_devices(

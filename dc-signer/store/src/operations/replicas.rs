@@ -65,7 +65,7 @@ async fn write(
         FORMAT.into(),
         sealing[..].into(),
     ];
-    session.execute(sql, values).await?;
+    session.tell(sql, values).await?;
     match report.clock {
         Some(_) => forget(session, node, report, seen).await,
         // Who does not know what time it is forgets nobody.
@@ -82,12 +82,11 @@ async fn forget(
     let before = |time: Duration| Value::from(seen.saturating_sub(int(time.as_secs())));
     // Nobody asks any more about a process that is gone for so long.
     let sql = "DELETE FROM replicas WHERE seen < $1";
-    session.execute(sql, vec![before(Replica::KEPT)]).await?;
+    session.tell(sql, vec![before(Replica::KEPT)]).await?;
     // This one's memory is fresher than that of those which ran before it.
     let sql = "DELETE FROM replicas WHERE node = $1 AND id <> $2 AND (stopped = 1 OR seen < $3)";
     let values = vec![node.into(), report.id[..].into(), before(Replica::SILENT)];
-    session.execute(sql, values).await?;
-    Ok(())
+    session.tell(sql, values).await
 }
 
 /// True if a signer works here that cannot read the records that this one can write.
@@ -151,7 +150,7 @@ async fn clock(session: &mut Session) -> Result<Option<ServerClock>, Error> {
     let Some(sql) = session.clock_query() else {
         return Ok(None);
     };
-    let row = session.fetch_one(sql, Vec::new()).await?;
+    let row = session.fetch_passing(sql).await?;
     let read = |row: Row| {
         Ok(ServerClock {
             time: Duration::from_micros(row.number("clock")?),

@@ -22,6 +22,8 @@ pub(super) struct Shared {
     pub(super) seen: Option<Arc<Seen>>,
     /// Set when a write fails because the database cannot write, until somebody asks.
     pub(super) failed: AtomicBool,
+    /// Set once a record of the log has a detail, which it then always has.
+    pub(super) has_details: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -40,11 +42,11 @@ impl Shared {
         &self,
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let written = async { run(Work::begin(&self.database, &self.node).await?, work).await };
+        let written = async { run(Work::begin(self).await?, work).await };
         self.heed(written.await)
     }
 
-    fn heed<T>(&self, written: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn heed<T>(&self, written: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::CannotWrite { .. }) = written {
             self.failed.store(true, Ordering::Relaxed);
         }
@@ -53,15 +55,10 @@ impl Shared {
 
     async fn begin(&self) -> Result<Work, Error> {
         let Some(seen) = &self.seen else {
-            return Work::begin(&self.database, &self.node).await;
+            return Work::begin(self).await;
         };
-        seen.check()?;
-        if seen.is_behind_file() {
-            // Another process has seen more, which the log must have too.
-            self.compare_with(seen).await?;
-        }
-        let known = seen.newest();
-        let mut work = Work::begin(&self.database, &self.node).await?;
+        let known = self.known(seen).await?;
+        let mut work = Work::begin(self).await?;
         match goes_on(&mut work, known).await {
             Ok(true) => Ok(work),
             // It was put there since: nothing is added to it.
@@ -76,6 +73,24 @@ impl Shared {
                 work.session.roll_back().await;
                 Err(error)
             }
+        }
+    }
+
+    /// How far the log has been, as all processes know that share the data folder.
+    async fn known(&self, seen: &Seen) -> Result<Option<Head>, Error> {
+        seen.check()?;
+        if seen.is_behind_file() {
+            // Another process has seen more, which the log must have too.
+            self.compare_with(seen).await?;
+        }
+        Ok(seen.newest())
+    }
+
+    /// The same for an operation that is planned: nothing is known if nobody keeps that.
+    pub(super) async fn known_for_plan(&self) -> Result<Head, Error> {
+        match &self.seen {
+            Some(seen) => Ok(self.known(seen).await?.unwrap_or(Head::EMPTY)),
+            None => Ok(Head::EMPTY),
         }
     }
 

@@ -26,7 +26,7 @@ impl Store {
         self.write("give_turn_back", async |work| {
             let sql = "UPDATE checkpoints SET until = 0 WHERE one = 1 AND holder = $1";
             let values = vec![holder.into()];
-            work.session.execute(sql, values).await.map(|_| ())
+            work.session.tell(sql, values).await
         })
         .await
     }
@@ -41,7 +41,7 @@ impl Store {
         self.write("keep_note", async |work| {
             let sql = "UPDATE checkpoints SET note = $2 WHERE one = 1 AND holder = $1";
             let values = vec![holder.into(), note.into()];
-            work.session.execute(sql, values).await.map(|_| ())
+            work.session.tell(sql, values).await
         })
         .await
     }
@@ -77,9 +77,7 @@ async fn take(
     }
     let sql = "INSERT INTO checkpoints (one, holder, until) VALUES (1, $1, $2) \
                ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until";
-    session
-        .execute(sql, vec![holder.into(), until.into()])
-        .await?;
+    session.tell(sql, vec![holder.into(), until.into()]).await?;
     Ok(Turn {
         holder: holder.to_owned(),
         until,

@@ -69,39 +69,52 @@ pub(super) async fn withdraw(
                WHERE name = $1 AND withdrawn IS NULL";
     let longest = now.as_secs().saturating_add(LONGEST.as_secs());
     let until = longest.max(over.map_or(0, |over| over.as_secs()));
-    let values = vec![name.as_str().into(), now.into(), until.into()];
-    match work.session.execute(sql, values).await? {
-        0 => Ok(()),
-        _ => count(work, &device.zone.to_string()).await,
+    if is_withdrawn(work, name).await? != Some(false) {
+        return Ok(());
     }
+    let values = vec![name.as_str().into(), now.into(), until.into()];
+    work.session.tell(sql, values).await?;
+    count(work, &device.zone.to_string()).await
 }
 
 /// Takes a device's name out of the list again.
 pub(super) async fn restore(work: &mut Work, device: &Device) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn = NULL, withdrawn_until = NULL \
                WHERE name = $1 AND withdrawn IS NOT NULL";
-    let values = vec![device.name.as_str().into()];
-    match work.session.execute(sql, values).await? {
-        0 => Ok(()),
-        _ => count(work, &device.zone.to_string()).await,
+    if is_withdrawn(work, &device.name).await? != Some(true) {
+        return Ok(());
     }
+    let values = vec![device.name.as_str().into()];
+    work.session.tell(sql, values).await?;
+    count(work, &device.zone.to_string()).await
 }
 
 /// Says more closely until when a withdrawn name is in the list.
 pub(super) async fn end(work: &mut Work, device: &Device, until: UnixTime) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn_until = $2 WHERE name = $1 AND withdrawn IS NOT NULL";
-    let values = vec![device.name.as_str().into(), until.into()];
-    match work.session.execute(sql, values).await? {
-        0 => Ok(()),
-        _ => count(work, &device.zone.to_string()).await,
+    if is_withdrawn(work, &device.name).await? != Some(true) {
+        return Ok(());
     }
+    let values = vec![device.name.as_str().into(), until.into()];
+    work.session.tell(sql, values).await?;
+    count(work, &device.zone.to_string()).await
+}
+
+/// True if a name is withdrawn; none if it is not there.
+async fn is_withdrawn(work: &mut Work, name: &UniqueName<'_>) -> Result<Option<bool>, Error> {
+    let sql = "SELECT withdrawn FROM names WHERE name = $1";
+    let row = work.session.fetch_one(sql, vec![name.as_str().into()]);
+    let found = row
+        .await?
+        .map(|row| row.maybe_int("withdrawn"))
+        .transpose()?;
+    Ok(found.map(|since| since.is_some()))
 }
 
 /// The list of a zone has changed.
 pub(super) async fn count(work: &mut Work, zone: &str) -> Result<(), Error> {
     let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
-    let counted = work.session.execute(sql, vec![zone.into()]);
-    counted.await.map(|_| ())
+    work.session.tell(sql, vec![zone.into()]).await
 }
 
 pub(super) async fn list(

@@ -1,12 +1,16 @@
 //! One transaction that writes, with its audit records.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::connection::{Database, Row, Session};
+use crate::connection::{Row, Session};
+use crate::postgres::{Gather, Plan};
 use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
+use super::shared::Shared;
 use super::{replicas, rows, standing};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
@@ -22,26 +26,100 @@ pub(super) struct Work {
     lacks_reason: bool,
     /// Set if all signers that work here can read details in records; none if that was not looked at.
     details: Option<bool>,
+    /// Set once a record of the log has a detail, which it then always has.
+    has_details: Arc<AtomicBool>,
+    /// What it depends on or changes, and what another operation beside it may too.
+    touched: BTreeSet<Vec<u8>>,
+}
+
+/// A place in a transaction to which it can go back.
+pub(super) struct Mark {
+    head: Head,
+    records: usize,
 }
 
 impl Work {
-    pub(super) async fn begin(database: &Database, node: &Arc<str>) -> Result<Self, Error> {
-        let mut session = database.write().await?;
+    pub(super) async fn begin(shared: &Shared) -> Result<Self, Error> {
+        let mut session = shared.database.write().await?;
         match lock_head(&mut session).await {
-            Ok(head) => Ok(Self {
-                session,
-                head,
-                node: Arc::clone(node),
-                records: Vec::new(),
-                followed: 0,
-                lacks_reason: false,
-                details: None,
-            }),
+            Ok(head) => Ok(Self::new(shared, session, head)),
             Err(error) => {
                 session.roll_back().await;
                 Err(error)
             }
         }
+    }
+
+    /// One that has not begun, and whose records are counted from the first.
+    pub(super) fn planned(shared: &Shared, gather: &Arc<Gather>) -> Self {
+        let plan = Plan::new(gather);
+        Self::new(shared, Session::Plan(plan.into()), Head::EMPTY)
+    }
+
+    fn new(shared: &Shared, session: Session, head: Head) -> Self {
+        Self {
+            session,
+            head,
+            node: Arc::clone(&shared.node),
+            records: Vec::new(),
+            followed: 0,
+            lacks_reason: false,
+            details: None,
+            has_details: Arc::clone(&shared.has_details),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// Says that the operation depends on something, or changes it: of two that do, the second one has to see the first one's.
+    pub(super) fn touch(&mut self, what: &[u8]) {
+        self.touched.insert(what.to_vec());
+    }
+
+    /// What was worked out; none if it was not planned.
+    pub(super) fn into_planned(self) -> Option<(Plan, Vec<Entry>, BTreeSet<Vec<u8>>)> {
+        match self.session {
+            Session::Plan(plan) => {
+                let entries = self.records.into_iter().map(|record| record.entry);
+                Some((*plan, entries.collect(), self.touched))
+            }
+            Session::Postgres(_) | Session::Sqlite(_) => None,
+        }
+    }
+
+    /// Checks what is checked of all operations: nobody may act without a reason where one is needed, nor who may not any more.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        if self.lacks_reason {
+            return Err(registry::Error::NoReason.into());
+        }
+        let records = std::mem::take(&mut self.records);
+        let checked = self.check_actors(&records).await;
+        self.records = records;
+        checked
+    }
+
+    /// Marks this place, in SQLite.
+    pub(super) async fn mark(&mut self) -> Result<Mark, Error> {
+        self.session.tell("SAVEPOINT operation", Vec::new()).await?;
+        Ok(Mark {
+            head: self.head,
+            records: self.records.len(),
+        })
+    }
+
+    /// Goes back to a mark, as if nothing had been done since.
+    pub(super) async fn go_back(&mut self, mark: Mark) -> Result<(), Error> {
+        self.session
+            .tell("ROLLBACK TO operation", Vec::new())
+            .await?;
+        self.head = mark.head;
+        self.records.truncate(mark.records);
+        self.lacks_reason = false;
+        self.pass().await
+    }
+
+    /// Forgets the last mark.
+    pub(super) async fn pass(&mut self) -> Result<(), Error> {
+        self.session.tell("RELEASE operation", Vec::new()).await
     }
 
     /// Commits if all went well, and rolls back if not.
@@ -90,10 +168,12 @@ impl Work {
     ) -> Result<Option<Sha256>, Error> {
         let details = match self.details {
             Some(details) => details,
-            None => {
-                !replicas::has_older(&mut self.session, by.at).await?
-                    || has_commitment(&mut self.session).await?
+            None if self.has_details.load(Ordering::Relaxed) => true,
+            None if has_commitment(&mut self.session).await? => {
+                self.has_details.store(true, Ordering::Relaxed);
+                true
             }
+            None => !replicas::has_older(&mut self.session, by.at).await?,
         };
         self.details = Some(details);
         Ok(details.then_some(commitment))
@@ -145,10 +225,7 @@ impl Work {
     }
 
     async fn write(&mut self, records: &[Record]) -> Result<(), Error> {
-        let batch = Batch {
-            columns: COLUMNS,
-            rows: records.iter().map(row).collect(),
-        };
+        let batch = audit_rows(records);
         let sql = "INSERT INTO audit (seq, time, node, actor, action, name, spki_sha256, \
                    credential_sha256, zone, expires, detail_sha256, reason, scope, prev_hash) \
                    SELECT seq, time, node, actor, action, name, spki_sha256, \
@@ -226,6 +303,14 @@ pub(super) fn head(row: Option<Row>) -> Result<Head, Error> {
 }
 
 pub(super) const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE one = 1";
+
+/// Records, as rows of the log.
+pub(super) fn audit_rows(records: &[Record]) -> Batch {
+    Batch {
+        columns: COLUMNS,
+        rows: records.iter().map(row).collect(),
+    }
+}
 
 const COLUMNS: &[(&str, Kind)] = &[
     ("seq", Kind::Int),

@@ -16,10 +16,17 @@ use super::shape::Expected;
 use super::sql::{Batch, Kind, Value};
 use super::sqlite::expected;
 
+mod at_once;
 mod error;
+mod gather;
+mod literal;
+mod plan;
 mod shape;
 
+pub(super) use at_once::{Chain, Stopped, Written};
 use error::classify;
+pub(super) use gather::Gather;
+pub(super) use plan::Plan;
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
 
@@ -42,6 +49,8 @@ impl Postgres {
             .application_name("dc-signer")
             .options([
                 ("lock_timeout", "10s"),
+                // A text in a message ends at its quote, and at nothing else.
+                ("standard_conforming_strings", "on"),
                 ("idle_in_transaction_session_timeout", "30s"),
                 // Longer than anybody waits for an answer here: the server works on for nobody else.
                 ("statement_timeout", "60s"),
@@ -273,14 +282,24 @@ impl PostgresSession {
         sql: &str,
         batch: Batch,
     ) -> Result<Vec<PgRow>, Error> {
-        let (sql, arguments) = expand(sql, batch)?;
+        self.fetch_rows(sql, batch.columns, batch.rows).await
+    }
+
+    /// The same for columns that are not known before.
+    async fn fetch_rows(
+        &mut self,
+        sql: &str,
+        columns: &[(&'static str, Kind)],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let (sql, arguments) = expand(sql, columns, rows)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let answer = in_time(query.fetch_all(self.connection()?)).await;
         self.settle(answer)
     }
 
     pub(super) async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
-        let (sql, arguments) = expand(sql, batch)?;
+        let (sql, arguments) = expand(sql, batch.columns, batch.rows)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let answer = in_time(query.execute(self.connection()?)).await;
         self.settle(answer).map(|done| done.rows_affected())
@@ -320,8 +339,11 @@ fn arguments(values: Vec<Value>) -> Result<PgArguments, Error> {
 }
 
 /// Hands rows over as one array for each column.
-fn expand(sql: &str, batch: Batch) -> Result<(String, PgArguments), Error> {
-    let Batch { columns, rows } = batch;
+fn expand(
+    sql: &str,
+    columns: &[(&'static str, Kind)],
+    rows: Vec<Vec<Value>>,
+) -> Result<(String, PgArguments), Error> {
     let mut arrays: Vec<Array> = columns.iter().map(|(_, kind)| Array::of(*kind)).collect();
     for row in rows {
         for (array, value) in arrays.iter_mut().zip(row) {

@@ -133,7 +133,7 @@ fn text(row: &PgRow, column: &'static str) -> Result<String, Error> {
 const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Of each table that is used, also those of weeks, which is what its name means on this connection.
-const DOERS: &str = "WITH ours AS (SELECT r.name AS tab, c.oid, c.relkind, c.relpersistence, c.relrowsecurity \
+pub(super) const DOERS: &str = "WITH ours AS (SELECT r.name AS tab, c.oid, c.relkind, c.relpersistence, c.relrowsecurity \
     FROM {rows} LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(r.name) \
     UNION ALL SELECT c.relname::text, c.oid, c.relkind, c.relpersistence, c.relrowsecurity \
     FROM pg_catalog.pg_class c WHERE c.relname ~ '^issues_[0-9]+$' AND pg_catalog.pg_table_is_visible(c.oid)) \
