@@ -69,6 +69,14 @@ impl Database {
         }
     }
 
+    /// How many transactions of many callers are worked out at the same time: a server may be far away, and a file has one writer.
+    pub(super) const fn flights(&self) -> usize {
+        match self {
+            Self::Postgres(_) => 2,
+            Self::Sqlite(_) => 1,
+        }
+    }
+
     /// The migrations that this version knows.
     pub(super) fn migrator(&self) -> &'static Migrator {
         match self {
@@ -192,6 +200,16 @@ impl Session {
                 expected,
                 written,
             }),
+        }
+    }
+
+    /// Says that what follows reads what was written before it.
+    ///
+    /// Fails if nothing is written yet: it is done again in a transaction.
+    pub(super) fn read_own_writes(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Plan(plan) => plan.unfit(),
+            Self::Postgres(_) | Self::Sqlite(_) => Ok(()),
         }
     }
 

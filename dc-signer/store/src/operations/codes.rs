@@ -1,13 +1,15 @@
 //! Activation codes: kept, tried, used up.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::connection::Session;
+use crate::connection::{Row, Session};
 use crate::registry::{
-    self, Action, Change, CodeError, CodeId, CodeUse, Device, PendingCode, State,
+    self, Action, Change, CodeError, CodeId, CodeUse, Device, DeviceId, PendingCode, State,
 };
+use crate::sql::{Batch, Kind};
 use crate::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
 
 use super::jobs::{Answered, What};
@@ -38,8 +40,8 @@ impl Store {
 
     /// The code with this public part.
     pub async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error> {
-        self.read("find_code", async |session| find(session, code).await)
-            .await
+        let found = self.timed("find_code", self.code_finder.ask(code));
+        found.await
     }
 
     /// Uses a code up and pins the device's enrolment key, or counts the try, in one transaction.
@@ -62,6 +64,11 @@ pub(super) async fn put(
     keep: Keep,
     by: &Act,
 ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
+    let devices: HashSet<DeviceId> = codes.iter().map(|code| code.device).collect();
+    let ids: HashSet<CodeId> = codes.iter().map(|code| code.id).collect();
+    if devices.len().min(ids.len()) < codes.len() {
+        work.session.read_own_writes()?;
+    }
     let mut outcomes = Vec::with_capacity(codes.len());
     for code in codes {
         outcomes.push(match put_one(work, code, keep, by).await {
@@ -145,6 +152,27 @@ pub(super) async fn find(
     row.await?.as_ref().map(rows::code).transpose()
 }
 
+/// The codes with these public parts.
+pub(super) async fn find_all(
+    session: &mut Session,
+    codes: &[CodeId],
+) -> Result<HashMap<CodeId, Result<PendingCode, Error>>, Error> {
+    let batch = Batch {
+        columns: &[("wanted", Kind::Blob)],
+        rows: codes
+            .iter()
+            .map(|id| vec![id.as_bytes()[..].into()])
+            .collect(),
+    };
+    let sql = format!(
+        "SELECT {} FROM {{rows}} CROSS JOIN codes WHERE id = r.wanted",
+        rows::CODE
+    );
+    let found = session.fetch_batch(&sql, batch).await?;
+    let code = |row: &Row| Ok((row.bytes("id").map(CodeId::from_bytes)?, rows::code(row)));
+    found.iter().map(code).collect()
+}
+
 pub(super) async fn redeem(
     work: &mut Work,
     redemption: &Redemption,
@@ -188,11 +216,10 @@ pub(super) async fn redeem(
 /// True if the code is the last one that the log makes for its device, and it was not used: whoever writes the table alone makes none
 /// good for another device, or for longer, or once more.
 async fn is_by_log(work: &mut Work, pending: &PendingCode) -> Result<bool, Error> {
-    let device = devices::by_id(work, pending.device).await?;
-    let sql = "SELECT action, expires, detail_sha256 FROM audit \
-               WHERE name = $1 AND action <> 'issue' \
-               AND action IN ('new-code', 'enrol', 'replace') ORDER BY seq DESC";
-    let values = vec![device.name.as_str().into()];
+    let sql = "SELECT audit.action, audit.expires, audit.detail_sha256 FROM devices \
+               JOIN audit ON audit.name = devices.name WHERE devices.id = $1 AND audit.action <> 'issue' \
+               AND audit.action IN ('new-code', 'enrol', 'replace') ORDER BY audit.seq DESC";
+    let values = vec![pending.device.as_bytes()[..].into()];
     let commitment = pending.commitment();
     for row in work.session.fetch(sql, values).await? {
         let detail = row.maybe_hash("detail_sha256")?;

@@ -26,6 +26,7 @@ impl Store {
         let found = async {
             match by {
                 Find::Key(key) => self.finder.ask(*key).await,
+                Find::Id(id) => self.id_finder.ask(*id).await,
                 by => find(&mut self.shared.database.read().await?, by).await,
             }
         };
@@ -128,6 +129,27 @@ pub(super) async fn find_by_keys(
     );
     let found = session.fetch_batch(&sql, batch).await?;
     let device = |row: &Row| Ok((row.hash("wanted")?, rows::device(row)));
+    found.iter().map(device).collect()
+}
+
+/// The devices with these ids; one that cannot be read says nothing about the others.
+pub(super) async fn find_by_ids(
+    session: &mut Session,
+    ids: &[DeviceId],
+) -> Result<HashMap<DeviceId, Result<Device, Error>>, Error> {
+    let batch = Batch {
+        columns: &[("wanted", Kind::Blob)],
+        rows: ids
+            .iter()
+            .map(|id| vec![id.as_bytes()[..].into()])
+            .collect(),
+    };
+    let sql = format!(
+        "SELECT {} FROM {{rows}} CROSS JOIN devices WHERE devices.id = r.wanted",
+        rows::DEVICE
+    );
+    let found = session.fetch_batch(&sql, batch).await?;
+    let device = |row: &Row| Ok((rows::device_id(row, "id")?, rows::device(row)));
     found.iter().map(device).collect()
 }
 

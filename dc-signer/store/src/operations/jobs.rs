@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use pki_types::UnixTime;
+
 use crate::registry::{self, Change, Device, DeviceId, PendingCode, State};
-use crate::{Act, Added, Error, Issuance, Keep, Kept, NewDevice, Redeemed, Redemption};
+use crate::{
+    Act, Added, Error, Issuance, Keep, Kept, NewDevice, Redeemed, Redemption, Report, Turn,
+};
 
 use super::at_once::Job;
-use super::record;
 use super::work::Work;
-use super::{add, codes, devices};
+use super::{add, codes, devices, free_space, record, replicas, turns};
 
 /// One of them, with whoever asks for it.
 #[derive(Debug)]
@@ -66,6 +69,53 @@ impl Job for Asked {
                 Answered::Redeemed(codes::redeem(work, redemption, by).await?)
             }
         })
+    }
+}
+
+/// A write of as little as can be, which shows that writing works.
+pub(super) struct Probe<'a> {
+    pub(super) node: &'a str,
+}
+
+impl Job for Probe<'_> {
+    type Done = ();
+
+    async fn work(&self, work: &mut Work) -> Result<(), Error> {
+        free_space::write_and_remove(&mut work.session, self.node).await
+    }
+}
+
+/// What a signer says of itself.
+pub(super) struct Reporting<'a> {
+    pub(super) node: &'a str,
+    pub(super) report: &'a Report,
+    pub(super) now: UnixTime,
+}
+
+impl Job for Reporting<'_> {
+    type Done = ();
+
+    async fn work(&self, work: &mut Work) -> Result<(), Error> {
+        replicas::write(&mut work.session, self.node, self.report, self.now).await
+    }
+
+    fn is_for_any_copy(&self) -> bool {
+        true
+    }
+}
+
+/// Takes the turn to sign checkpoints.
+pub(super) struct Taking<'a> {
+    pub(super) holder: &'a str,
+    pub(super) now: UnixTime,
+    pub(super) until: UnixTime,
+}
+
+impl Job for Taking<'_> {
+    type Done = Turn;
+
+    async fn work(&self, work: &mut Work) -> Result<Turn, Error> {
+        turns::take(&mut work.session, self.holder, self.now, self.until).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operations, each with its statements, and the store that runs and times them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Database, Session};
 use super::seen::Seen;
 use super::{Act, Error, Issuance, Recorded, schema};
-use crate::registry::{Device, Head, Sha256};
+use crate::registry::{CodeId, Device, DeviceId, Head, PendingCode, Sha256};
 
 mod add;
 mod approvals;
@@ -69,7 +70,7 @@ pub use archives::KeptHash;
 pub use audit::Beside;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
-use jobs::{Answered, Asked, What};
+use jobs::{Answered, Asked, Probe, What};
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
@@ -100,6 +101,10 @@ pub struct Store {
     changer: Queue<Asked, Answered>,
     /// Finds devices by their enrolment keys.
     finder: Queue<Sha256, Option<Device>>,
+    /// The same by their ids.
+    id_finder: Queue<DeviceId, Option<Device>>,
+    /// Finds activation codes.
+    code_finder: Queue<CodeId, Option<PendingCode>>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -125,6 +130,8 @@ impl Store {
             recorder: recorder(Arc::clone(&shared)),
             changer: changer(Arc::clone(&shared)),
             finder: finder(Arc::clone(&shared)),
+            id_finder: id_finder(Arc::clone(&shared)),
+            code_finder: code_finder(Arc::clone(&shared)),
             shared,
             observer,
         };
@@ -215,10 +222,8 @@ impl Store {
             free_space::try_out(&self.shared, free_space).await?;
         }
         // Only a write that is committed shows that writing works.
-        let written = self.shared.write(async |work| {
-            free_space::write_and_remove(&mut work.session, &self.shared.node).await
-        });
-        written.await?;
+        let node = &self.shared.node;
+        self.shared.write_job(&Probe { node }).await?;
         self.shared.keep_seen().await;
         Ok(())
     }
@@ -235,6 +240,8 @@ impl Store {
             self.changer.stop().await;
             self.recorder.stop().await;
             self.finder.stop().await;
+            self.id_finder.stop().await;
+            self.code_finder.stop().await;
             // What cannot be asked any more is as it was when it was last seen.
             let _ = self.shared.compare().await;
             self.shared.keep_seen().await;
@@ -252,37 +259,83 @@ const LOOKUP_PACE: Duration = Duration::from_millis(3);
 const RECORD_PACE: Duration = Duration::from_millis(20);
 
 fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
-    Queue::start(RECORD_PACE, move |issuances: Vec<Issuance>| {
-        let shared = Arc::clone(&shared);
-        async move { group::record_all(&shared, &issuances).await }
-    })
+    Queue::start(
+        RECORD_PACE,
+        shared.database.flights(),
+        move |issuances: Vec<Issuance>| {
+            let shared = Arc::clone(&shared);
+            async move { group::record_all(&shared, &issuances).await }
+        },
+    )
 }
 
 fn changer(shared: Arc<Shared>) -> Queue<Asked, Answered> {
-    Queue::start(RECORD_PACE, move |asked: Vec<Asked>| {
-        let shared = Arc::clone(&shared);
-        async move {
-            let done = shared.write_jobs(&asked).await;
-            done.into_iter()
-                .map(|one| one.map(|done| done.value))
-                .collect()
-        }
-    })
+    Queue::start(
+        RECORD_PACE,
+        shared.database.flights(),
+        move |asked: Vec<Asked>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let done = shared.write_jobs(&asked).await;
+                done.into_iter()
+                    .map(|one| one.map(|done| done.value))
+                    .collect()
+            }
+        },
+    )
 }
 
 fn finder(shared: Arc<Shared>) -> Queue<Sha256, Option<Device>> {
-    Queue::start(LOOKUP_PACE, move |keys: Vec<Sha256>| {
-        let shared = Arc::clone(&shared);
-        async move {
-            match find_by_keys(&shared, &keys).await {
-                Ok(found) => keys
-                    .iter()
-                    .map(|key| found.get(key).cloned().transpose())
-                    .collect(),
-                Err(error) => vec![Err(error); keys.len()],
+    Queue::start(
+        LOOKUP_PACE,
+        shared.database.flights(),
+        move |keys: Vec<Sha256>| {
+            let shared = Arc::clone(&shared);
+            async move { each(&keys, find_by_keys(&shared, &keys).await) }
+        },
+    )
+}
+
+fn id_finder(shared: Arc<Shared>) -> Queue<DeviceId, Option<Device>> {
+    Queue::start(
+        LOOKUP_PACE,
+        shared.database.flights(),
+        move |ids: Vec<DeviceId>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let found =
+                    async { devices::find_by_ids(&mut shared.database.look().await?, &ids).await };
+                each(&ids, found.await)
             }
-        }
-    })
+        },
+    )
+}
+
+fn code_finder(shared: Arc<Shared>) -> Queue<CodeId, Option<PendingCode>> {
+    Queue::start(
+        LOOKUP_PACE,
+        shared.database.flights(),
+        move |ids: Vec<CodeId>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let found =
+                    async { codes::find_all(&mut shared.database.look().await?, &ids).await };
+                each(&ids, found.await)
+            }
+        },
+    )
+}
+
+/// What was found, for each that asked.
+fn each<K: Eq + Hash, V: Clone>(
+    asked: &[K],
+    found: Result<HashMap<K, Result<V, Error>>, Error>,
+) -> Vec<Result<Option<V>, Error>> {
+    let of = |key: &K| match &found {
+        Ok(found) => found.get(key).cloned().transpose(),
+        Err(error) => Err(error.clone()),
+    };
+    asked.iter().map(of).collect()
 }
 
 async fn find_by_keys(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::Error;
@@ -33,13 +33,15 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
     /// `answer` has an answer for each of its questions, in their order. While several come
     /// at once it is called once in a `pace` at most, so that more share a call; who comes alone waits for nothing.
-    pub(super) fn start<F, R>(pace: Duration, answer: F) -> Self
+    ///
+    /// As many calls as `flights` are under way at the same time.
+    pub(super) fn start<F, R>(pace: Duration, flights: usize, answer: F) -> Self
     where
-        F: Fn(Vec<Q>) -> R + Send + 'static,
+        F: Fn(Vec<Q>) -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Result<A, Error>>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(receiver, pace, answer));
+        let task = tokio::spawn(run(receiver, pace, flights, answer));
         Self {
             sender: Mutex::new(Some(sender)),
             task: Mutex::new(Some(task)),
@@ -80,12 +82,19 @@ pub(super) fn closed() -> Error {
     }
 }
 
-async fn run<Q, A, F, R>(mut receiver: mpsc::Receiver<Job<Q, A>>, pace: Duration, answer: F)
-where
-    F: Fn(Vec<Q>) -> R,
-    R: Future<Output = Vec<Result<A, Error>>>,
+async fn run<Q, A, F, R>(
+    mut receiver: mpsc::Receiver<Job<Q, A>>,
+    pace: Duration,
+    flights: usize,
+    answer: F,
+) where
+    Q: Send + 'static,
+    A: Send + 'static,
+    F: Fn(Vec<Q>) -> R + Send + Sync + 'static,
+    R: Future<Output = Vec<Result<A, Error>>> + Send + 'static,
 {
     let mut jobs = Vec::with_capacity(MOST);
+    let mut under_way = JoinSet::new();
     while receiver.recv_many(&mut jobs, MOST).await > 0 {
         let next = Instant::now() + pace;
         let (questions, waiting): (Vec<_>, Vec<_>) = jobs
@@ -93,21 +102,38 @@ where
             .map(|job: Job<Q, A>| (job.question, job.done))
             .unzip();
         let are_several = questions.len() > 1;
-        let answers = answer(questions).await;
-        for (done, answer) in waiting.into_iter().zip(answers) {
-            // Whoever asked may have hung up.
-            let _ = done.send(answer);
+        let answers = answer(questions);
+        under_way.spawn(async move {
+            for (done, answer) in waiting.into_iter().zip(answers.await) {
+                // Whoever asked may have hung up.
+                let _ = done.send(answer);
+            }
+        });
+        while under_way.len() >= flights {
+            landed(under_way.join_next().await);
         }
         if are_several && Instant::now() < next {
             sleep_until(next).await;
         }
+    }
+    while let Some(done) = under_way.join_next().await {
+        landed(Some(done));
+    }
+}
+
+/// Nobody is answered any more behind a call that has panicked.
+fn landed(done: Option<Result<(), JoinError>>) {
+    if let Some(Err(error)) = done
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }
 
 /// How many may wait; the next ones wait to wait.
 const QUEUE: usize = 4096;
 /// The most that are answered at once.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +150,7 @@ mod tests {
         let (theirs, counted) = (Arc::clone(&gate), Arc::clone(&batches));
         let queue = Arc::new(Queue::start(
             Duration::ZERO,
+            1,
             move |questions: Vec<usize>| {
                 let (gate, batches) = (Arc::clone(&theirs), Arc::clone(&counted));
                 async move {
@@ -154,7 +181,7 @@ mod tests {
         let pace = Duration::from_millis(500);
         let batches = Arc::new(Mutex::new(Vec::new()));
         let counted = Arc::clone(&batches);
-        let queue = Queue::start(pace, move |questions: Vec<()>| {
+        let queue = Queue::start(pace, 1, move |questions: Vec<()>| {
             lock(&counted).push(questions.len());
             async move { questions.into_iter().map(Ok).collect() }
         });
@@ -175,6 +202,7 @@ mod tests {
     async fn what_waits_is_answered_before_it_stops_and_nothing_after() {
         let queue = Arc::new(Queue::start(
             Duration::ZERO,
+            1,
             |questions: Vec<()>| async move { questions.into_iter().map(Ok).collect() },
         ));
         queue.check().unwrap();
@@ -186,7 +214,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_died_is_an_error() {
-        let queue: Queue<(), ()> = Queue::start(Duration::ZERO, |_| async { panic!("on purpose") });
+        let queue: Queue<(), ()> =
+            Queue::start(Duration::ZERO, 1, |_| async { panic!("on purpose") });
         assert!(queue.ask(()).await.is_err());
         assert!(queue.check().is_err());
     }

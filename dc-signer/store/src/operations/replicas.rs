@@ -9,6 +9,8 @@ use crate::registry::Sha256;
 use crate::sql::{Value, corrupt, int, seconds};
 use crate::{Error, Replica, Report, ServerClock, Store};
 
+use super::jobs::Reporting;
+
 impl Store {
     /// The time of the database's own clock; none if it has no other than this machine's.
     pub async fn clock(&self) -> Result<Option<ServerClock>, Error> {
@@ -18,10 +20,10 @@ impl Store {
 
     /// Says that a signer works on this database, and with which keys. It is not in the audit log.
     pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
-        let reported = self.shared.write_to_any(async |work| {
-            write(&mut work.session, &self.shared.node, report, now).await
-        });
-        self.timed("report", reported).await
+        let node = &self.shared.node;
+        let reporting = Reporting { node, report, now };
+        self.timed("report", self.shared.write_job(&reporting))
+            .await
     }
 
     /// Forgets the signers that have reported: a database that was put back has those of its day, and none of them works now.
@@ -41,7 +43,7 @@ impl Store {
     }
 }
 
-async fn write(
+pub(super) async fn write(
     session: &mut Session,
     node: &str,
     report: &Report,

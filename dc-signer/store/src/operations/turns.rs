@@ -5,6 +5,8 @@ use pki_types::UnixTime;
 use crate::connection::Session;
 use crate::{Error, Store, Turn};
 
+use super::jobs::Taking;
+
 impl Store {
     /// Takes or keeps the turn to sign checkpoints until a time; says whose it is, and the last note that was kept here.
     ///
@@ -15,10 +17,9 @@ impl Store {
         now: UnixTime,
         until: UnixTime,
     ) -> Result<Turn, Error> {
-        self.write("take_turn", async |work| {
-            take(&mut work.session, holder, now, until).await
-        })
-        .await
+        let taking = Taking { holder, now, until };
+        self.timed("take_turn", self.shared.write_job(&taking))
+            .await
     }
 
     /// Gives the turn back, if it is this one's: nobody waits for one that has stopped.
@@ -60,7 +61,7 @@ async fn find(session: &mut Session) -> Result<Option<Turn>, Error> {
     row.map(read).transpose()
 }
 
-async fn take(
+pub(super) async fn take(
     session: &mut Session,
     holder: &str,
     now: UnixTime,

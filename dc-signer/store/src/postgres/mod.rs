@@ -23,7 +23,7 @@ mod literal;
 mod plan;
 mod shape;
 
-pub(super) use at_once::{Chain, Stopped, Written};
+pub(super) use at_once::{Chain, Stopped};
 use error::classify;
 pub(super) use gather::Gather;
 pub(super) use plan::Plan;
