@@ -28,6 +28,7 @@ mod crash;
 mod devices;
 mod disk;
 mod evidence;
+mod far;
 mod fleet;
 mod issuing;
 mod limits;

@@ -5,6 +5,9 @@ use super::*;
 on_both! {
     another_process_gets_its_turn_under_load,
     attempts_at_the_same_time_get_one_answer,
+    changes_of_many_are_each_answered_for_themselves,
+    changes_of_one_device_come_in_their_order,
+    one_key_enrols_one_of_two_devices,
     many_callers_share_commits_and_all_is_recorded,
     nothing_is_recorded_after_the_store_is_closed,
     one_that_is_refused_does_not_hurt_the_others,
@@ -213,4 +216,86 @@ async fn nothing_is_recorded_after_the_store_is_closed(db: &Database) {
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     let error = store.ping(0).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+}
+
+async fn changes_of_many_are_each_answered_for_themselves(db: &Database) {
+    let store = &db.store;
+    add_zone(store).await;
+    let new: Vec<NewDevice> = (0..60).map(with_key).collect();
+    store.add_devices(&new, &by(NOW)).await.unwrap();
+    let retired = new[7].id;
+    let act = by(NOW);
+    let done = store.change_device(retired, &Change::Retire, &act);
+    done.await.unwrap();
+    let callers: Vec<_> = new
+        .iter()
+        .enumerate()
+        .map(|(number, new)| {
+            let (store, id) = (Arc::clone(store), new.id);
+            // A person needs a reason.
+            let by = match number % 10 {
+                3 => Act::new("tester", at(NOW)),
+                _ => by(NOW),
+            };
+            tokio::spawn(async move { store.change_device(id, &Change::Suspend, &by).await })
+        })
+        .collect();
+    for (number, caller) in callers.into_iter().enumerate() {
+        match (number, caller.await.unwrap()) {
+            (7, Err(error)) => assert_eq!(
+                refused(error),
+                registry::Error::NotInState {
+                    state: registry::State::Retired
+                }
+            ),
+            (number, Err(error)) if number % 10 == 3 => {
+                assert_eq!(refused(error), registry::Error::NoReason);
+            }
+            (_, changed) => {
+                assert_eq!(changed.unwrap().state, registry::State::Suspended);
+            }
+        }
+    }
+    // The zone, the devices, one that is retired, and those that are suspended.
+    assert_eq!(store.verify_audit().await.unwrap().seq, 1 + 60 + 1 + 53);
+}
+
+async fn changes_of_one_device_come_in_their_order(db: &Database) {
+    let device = active(&db.store, 1).await;
+    let changes = [
+        Change::Suspend,
+        Change::Resume,
+        Change::Retire,
+        Change::Suspend,
+    ];
+    let act = by(NOW);
+    let store = &db.store;
+    // They are asked in one go, so that they are worked out together.
+    let (one, two, three, four) = tokio::join!(
+        store.change_device(device.id, &changes[0], &act),
+        store.change_device(device.id, &changes[1], &act),
+        store.change_device(device.id, &changes[2], &act),
+        store.change_device(device.id, &changes[3], &act),
+    );
+    let states = [one, two, three].map(|changed| changed.unwrap().state);
+    use registry::State::{Active, Retired, Suspended};
+    assert_eq!(states, [Suspended, Active, Retired]);
+    let refused = refused(four.unwrap_err());
+    assert_eq!(refused, registry::Error::NotInState { state: Retired });
+    db.store.verify_audit().await.unwrap();
+}
+
+async fn one_key_enrols_one_of_two_devices(db: &Database) {
+    add_zone(&db.store).await;
+    let new = [new_device(1), new_device(2)];
+    db.store.add_devices(&new, &by(NOW)).await.unwrap();
+    let enrol = Change::Enrol { key: key("one") };
+    let act = by(NOW);
+    let (one, two) = tokio::join!(
+        db.store.change_device(new[0].id, &enrol, &act),
+        db.store.change_device(new[1].id, &enrol, &act),
+    );
+    one.unwrap();
+    assert_eq!(refused(two.unwrap_err()), registry::Error::KeyTaken);
+    db.store.verify_audit().await.unwrap();
 }
