@@ -69,7 +69,7 @@ impl Database {
         }
     }
 
-    /// How many transactions of many callers are worked out at the same time: a server may be far away, and a file has one writer.
+    /// How many transactions are worked out at the same time: a server may be far away, and a file has one writer.
     pub(super) const fn flights(&self) -> usize {
         match self {
             Self::Postgres(_) => 2,
@@ -153,11 +153,10 @@ impl Session {
 
     /// The first row of what has another answer each time, such as a clock.
     pub(super) async fn fetch_passing(&mut self, sql: &'static str) -> Result<Option<Row>, Error> {
-        let rows = match self {
-            Self::Plan(plan) => plan.fetch_passing(sql).await.map(Row::of_postgres)?,
-            _ => self.fetch(sql, Vec::new()).await?,
-        };
-        Ok(rows.into_iter().next())
+        match self {
+            Self::Plan(plan) => Ok(plan.fetch_passing(sql).await?.pop().map(Row::Postgres)),
+            _ => self.fetch_one(sql, Vec::new()).await,
+        }
     }
 
     /// Writes; nobody needs to know how many rows.
@@ -203,9 +202,7 @@ impl Session {
         }
     }
 
-    /// Says that what follows reads what was written before it.
-    ///
-    /// Fails if nothing is written yet: it is done again in a transaction.
+    /// Fails if what follows would not read what was written before it: it is done again in a transaction.
     pub(super) fn read_own_writes(&mut self) -> Result<(), Error> {
         match self {
             Self::Plan(plan) => plan.unfit(),
@@ -310,7 +307,7 @@ pub(super) enum Row {
 }
 
 impl Row {
-    pub(super) fn of_postgres(rows: Vec<PgRow>) -> Vec<Self> {
+    fn of_postgres(rows: Vec<PgRow>) -> Vec<Self> {
         rows.into_iter().map(Self::Postgres).collect()
     }
 

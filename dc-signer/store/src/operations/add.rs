@@ -7,8 +7,8 @@ use crate::registry::{Action, Device, ExternalId, Hold, Manufactured, Sha256, Sh
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Added, Conflict, Error, NewDevice, Store};
 
+use super::asked::{Answered, What};
 use super::given;
-use super::jobs::{Answered, What};
 use super::lost::{self, Left};
 use super::queue::closed;
 use super::rows;

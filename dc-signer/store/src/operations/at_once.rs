@@ -207,7 +207,7 @@ impl Shared {
     }
 
     async fn plan<J: Job>(&self, gather: &Arc<Gather>, job: &J) -> Result<Planned<J::Done>, Error> {
-        let mut work = Work::planned(self, gather);
+        let mut work = Work::planned(&self.signer, gather);
         let outcome = match job.work(&mut work).await {
             Ok(value) => work.settle().await.map(|()| value),
             Err(error) => Err(error),
@@ -234,7 +234,7 @@ impl Shared {
 
     /// Reads what was seen of the log, which then has to be so behind the lock too.
     async fn plan_known(&self, gather: &Arc<Gather>, known: Head) -> Result<Plan, Stopped> {
-        let mut work = Work::planned(self, gather);
+        let mut work = Work::planned(&self.signer, gather);
         let has_it = audit::has(&mut work.session, &known).await?;
         match work.into_planned() {
             Some((plan, ..)) if has_it => Ok(plan),
@@ -287,12 +287,12 @@ fn append(mut head: Head, entries: impl Iterator<Item = Entry>) -> (Vec<Record>,
     (records, head)
 }
 
-/// What one caller is told changes nothing for the others.
+/// True for an error that one caller is told, and that changes nothing for the others.
 const fn is_its_own(error: &Error) -> bool {
     matches!(error, Error::Refused { .. } | Error::MayNot { .. })
 }
 
-/// What is not better for one alone.
+/// True for an error that is not better for one alone.
 const fn is_for_all(error: &Error) -> bool {
     matches!(
         error,

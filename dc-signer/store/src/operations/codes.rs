@@ -12,7 +12,7 @@ use crate::registry::{
 use crate::sql::{Batch, Kind};
 use crate::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
 
-use super::jobs::{Answered, What};
+use super::asked::{Answered, What};
 use super::queue::closed;
 use super::work::Work;
 use super::{devices, rows};

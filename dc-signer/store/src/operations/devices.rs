@@ -11,8 +11,8 @@ use crate::registry::{
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Find, Store};
 
+use super::asked::{Answered, What};
 use super::given;
-use super::jobs::{Answered, What};
 use super::lost;
 use super::people;
 use super::queue::closed;

@@ -14,15 +14,15 @@ pub(super) async fn try_out(shared: &Shared, bytes: usize) -> Result<(), Error> 
     let mut ballast = vec![0; bytes];
     // Zeros would be packed, but if there are no random bytes they are better than nothing.
     let _ = SystemRandom::new().fill(&mut ballast);
-    let [device, key] = place(&shared.node);
-    let hash = Sha256::of(shared.node.as_bytes());
+    let [device, key] = place(&shared.signer.node);
+    let hash = Sha256::of(shared.signer.node.as_bytes());
     let sql = "INSERT INTO answers (device, key, request, answer, expires) \
                VALUES ($1, $2, $3, $4, 0) \
                ON CONFLICT (device, key) DO UPDATE SET answer = excluded.answer";
     let values = vec![device, key, (&hash).into(), Value::Blob(Some(ballast))];
     execute(shared, sql, values).await?;
     let sql = "DELETE FROM answers WHERE device = $1 AND key = $2";
-    execute(shared, sql, place(&shared.node).into()).await
+    execute(shared, sql, place(&shared.signer.node).into()).await
 }
 
 /// Writes as little as can be, and removes it in the same transaction. A row that is set to what it has is not written at

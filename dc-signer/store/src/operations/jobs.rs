@@ -1,45 +1,12 @@
 //! The operations that devices and operators ask for most, which are written together.
 
-use std::sync::Arc;
+use crate::registry::{self, State};
+use crate::{Error, Issuance, Turn};
 
-use pki_types::UnixTime;
-
-use crate::registry::{self, Change, Device, DeviceId, PendingCode, State};
-use crate::{
-    Act, Added, Error, Issuance, Keep, Kept, NewDevice, Redeemed, Redemption, Report, Turn,
-};
-
+use super::asked::{Answered, Asked, Probe, Reporting, Taking, What};
 use super::at_once::Job;
 use super::work::Work;
 use super::{add, codes, devices, free_space, record, replicas, turns};
-
-/// One of them, with whoever asks for it.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) what: What,
-    pub(super) by: Act,
-}
-
-#[derive(Debug)]
-pub(super) enum What {
-    Add(Arc<[NewDevice]>),
-    Change {
-        device: DeviceId,
-        change: Change,
-        unless_suspended: bool,
-    },
-    PutCodes(Arc<[PendingCode]>, Keep),
-    Redeem(Redemption),
-}
-
-/// The result of each.
-#[derive(Debug)]
-pub(super) enum Answered {
-    Added(Vec<Added>),
-    Changed(Box<Device>),
-    PutCodes(Vec<Result<Kept, registry::Error>>),
-    Redeemed(Redeemed),
-}
 
 impl Job for Asked {
     type Done = Answered;
@@ -72,24 +39,12 @@ impl Job for Asked {
     }
 }
 
-/// A write of as little as can be, which shows that writing works.
-pub(super) struct Probe<'a> {
-    pub(super) node: &'a str,
-}
-
 impl Job for Probe<'_> {
     type Done = ();
 
     async fn work(&self, work: &mut Work) -> Result<(), Error> {
         free_space::write_and_remove(&mut work.session, self.node).await
     }
-}
-
-/// What a signer says of itself.
-pub(super) struct Reporting<'a> {
-    pub(super) node: &'a str,
-    pub(super) report: &'a Report,
-    pub(super) now: UnixTime,
 }
 
 impl Job for Reporting<'_> {
@@ -102,13 +57,6 @@ impl Job for Reporting<'_> {
     fn is_for_any_copy(&self) -> bool {
         true
     }
-}
-
-/// Takes the turn to sign checkpoints.
-pub(super) struct Taking<'a> {
-    pub(super) holder: &'a str,
-    pub(super) now: UnixTime,
-    pub(super) until: UnixTime,
 }
 
 impl Job for Taking<'_> {

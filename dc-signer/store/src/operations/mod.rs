@@ -16,6 +16,7 @@ mod add;
 mod approvals;
 mod archived;
 mod archives;
+mod asked;
 mod at_once;
 mod audit;
 mod codes;
@@ -67,10 +68,10 @@ mod work;
 mod zones;
 
 pub use archives::KeptHash;
+use asked::{Answered, Asked, Probe, What};
 pub use audit::Beside;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
-use jobs::{Answered, Asked, Probe, What};
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
@@ -78,7 +79,7 @@ pub use shared_secrets::SecretChange;
 pub use times::StepsBack;
 pub(crate) use times::Times;
 pub use witnessed::{Progress, Walked};
-use work::Work;
+use work::{Signer, Work};
 
 /// Is told how long each operation of a [`Store`] took, by the name of its method.
 pub trait Observer: std::fmt::Debug + Send + Sync {
@@ -121,10 +122,12 @@ impl Store {
         database.watch().await?;
         let shared = Arc::new(Shared {
             database,
-            node: node.into(),
+            signer: Signer {
+                node: node.into(),
+                has_details: Arc::default(),
+            },
             seen: seen.map(Arc::new),
             failed: false.into(),
-            has_details: Arc::default(),
         });
         let store = Self {
             recorder: recorder(Arc::clone(&shared)),
@@ -222,7 +225,7 @@ impl Store {
             free_space::try_out(&self.shared, free_space).await?;
         }
         // Only a write that is committed shows that writing works.
-        let node = &self.shared.node;
+        let node = &self.shared.signer.node;
         self.shared.write_job(&Probe { node }).await?;
         self.shared.keep_seen().await;
         Ok(())
@@ -326,7 +329,7 @@ fn code_finder(shared: Arc<Shared>) -> Queue<CodeId, Option<PendingCode>> {
     )
 }
 
-/// What was found, for each that asked.
+/// The things that were found, for each that asked.
 fn each<K: Eq + Hash, V: Clone>(
     asked: &[K],
     found: Result<HashMap<K, Result<V, Error>>, Error>,

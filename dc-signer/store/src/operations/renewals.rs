@@ -36,7 +36,7 @@ impl Store {
         now: UnixTime,
     ) -> Result<Option<Renewal>, Error> {
         self.write("hold_renewal", async |work| {
-            hold(work, &self.shared.node, zone, id, time, now).await
+            hold(work, &self.shared.signer.node, zone, id, time, now).await
         })
         .await
     }

@@ -9,7 +9,7 @@ use crate::registry::Sha256;
 use crate::sql::{Value, corrupt, int, seconds};
 use crate::{Error, Replica, Report, ServerClock, Store};
 
-use super::jobs::Reporting;
+use super::asked::Reporting;
 
 impl Store {
     /// The time of the database's own clock; none if it has no other than this machine's.
@@ -20,7 +20,7 @@ impl Store {
 
     /// Says that a signer works on this database, and with which keys. It is not in the audit log.
     pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
-        let node = &self.shared.node;
+        let node = &self.shared.signer.node;
         let reporting = Reporting { node, report, now };
         self.timed("report", self.shared.write_job(&reporting))
             .await

@@ -10,20 +10,18 @@ use crate::registry::{Head, Record};
 use crate::seen::Seen;
 
 use super::audit;
-use super::work::Work;
+use super::work::{Signer, Work};
 
 /// The database, and what this signer knows of it.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) database: Database,
-    /// How the audit log calls this signer.
-    pub(super) node: Arc<str>,
+    /// This signer.
+    pub(super) signer: Signer,
     /// How far the log has been, for whoever keeps that.
     pub(super) seen: Option<Arc<Seen>>,
     /// Set when a write fails because the database cannot write, until somebody asks.
     pub(super) failed: AtomicBool,
-    /// Set once a record of the log has a detail, which it then always has.
-    pub(super) has_details: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -42,7 +40,7 @@ impl Shared {
         &self,
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let written = async { run(Work::begin(self).await?, work).await };
+        let written = async { run(Work::begin(&self.database, &self.signer).await?, work).await };
         self.heed(written.await)
     }
 
@@ -55,10 +53,10 @@ impl Shared {
 
     async fn begin(&self) -> Result<Work, Error> {
         let Some(seen) = &self.seen else {
-            return Work::begin(self).await;
+            return Work::begin(&self.database, &self.signer).await;
         };
         let known = self.known(seen).await?;
-        let mut work = Work::begin(self).await?;
+        let mut work = Work::begin(&self.database, &self.signer).await?;
         match goes_on(&mut work, known).await {
             Ok(true) => Ok(work),
             // It was put there since: nothing is added to it.

@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 use crate::connection::Session;
 use crate::{Error, Store, Turn};
 
-use super::jobs::Taking;
+use super::asked::Taking;
 
 impl Store {
     /// Takes or keeps the turn to sign checkpoints until a time; says whose it is, and the last note that was kept here.

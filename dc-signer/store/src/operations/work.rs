@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::connection::{Row, Session};
+use crate::connection::{Database, Row, Session};
 use crate::postgres::{Gather, Plan};
 use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
-use super::shared::Shared;
 use super::{replicas, rows, standing};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
@@ -28,8 +27,17 @@ pub(super) struct Work {
     details: Option<bool>,
     /// Set once a record of the log has a detail, which it then always has.
     has_details: Arc<AtomicBool>,
-    /// What it depends on or changes, and what another operation beside it may too.
+    /// The things that it depends on or changes, as another operation beside it may too.
     touched: BTreeSet<Vec<u8>>,
+}
+
+/// The signer that writes.
+#[derive(Debug)]
+pub(super) struct Signer {
+    /// How the audit log calls it.
+    pub(super) node: Arc<str>,
+    /// Set once a record of the log has a detail, which it then always has.
+    pub(super) has_details: Arc<AtomicBool>,
 }
 
 /// A place in a transaction to which it can go back.
@@ -39,10 +47,10 @@ pub(super) struct Mark {
 }
 
 impl Work {
-    pub(super) async fn begin(shared: &Shared) -> Result<Self, Error> {
-        let mut session = shared.database.write().await?;
+    pub(super) async fn begin(database: &Database, signer: &Signer) -> Result<Self, Error> {
+        let mut session = database.write().await?;
         match lock_head(&mut session).await {
-            Ok(head) => Ok(Self::new(shared, session, head)),
+            Ok(head) => Ok(Self::new(signer, session, head)),
             Err(error) => {
                 session.roll_back().await;
                 Err(error)
@@ -51,21 +59,21 @@ impl Work {
     }
 
     /// One that has not begun, and whose records are counted from the first.
-    pub(super) fn planned(shared: &Shared, gather: &Arc<Gather>) -> Self {
+    pub(super) fn planned(signer: &Signer, gather: &Arc<Gather>) -> Self {
         let plan = Plan::new(gather);
-        Self::new(shared, Session::Plan(plan.into()), Head::EMPTY)
+        Self::new(signer, Session::Plan(plan.into()), Head::EMPTY)
     }
 
-    fn new(shared: &Shared, session: Session, head: Head) -> Self {
+    fn new(signer: &Signer, session: Session, head: Head) -> Self {
         Self {
             session,
             head,
-            node: Arc::clone(&shared.node),
+            node: Arc::clone(&signer.node),
             records: Vec::new(),
             followed: 0,
             lacks_reason: false,
             details: None,
-            has_details: Arc::clone(&shared.has_details),
+            has_details: Arc::clone(&signer.has_details),
             touched: BTreeSet::new(),
         }
     }
@@ -75,7 +83,7 @@ impl Work {
         self.touched.insert(what.to_vec());
     }
 
-    /// What was worked out; none if it was not planned.
+    /// The plan, its records and what it touches; none if it was not planned.
     pub(super) fn into_planned(self) -> Option<(Plan, Vec<Entry>, BTreeSet<Vec<u8>>)> {
         match self.session {
             Session::Plan(plan) => {

@@ -1,7 +1,7 @@
 //! A transaction that is worked out before it begins, and then goes to the server as one message: so long as that runs, and no
 //! longer, others wait.
 //!
-//! What was read may have changed by then. So everything is asked again behind the lock, and nothing is written if it has another answer.
+//! Rows that were read may have changed by then. So all of it is asked again behind the lock, and nothing is written if it has another answer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
