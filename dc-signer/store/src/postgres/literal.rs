@@ -85,20 +85,32 @@ fn literal(out: &mut String, value: &Value) -> Result<(), Error> {
         Value::Int(Some(int)) => {
             let _ = write!(out, "({int})::bigint");
         }
-        // Connections say that a backslash is one, so that nothing but the quote ends a text.
         Value::Text(Some(text)) => {
             if text.contains('\0') {
                 return Err(no_text());
             }
-            out.push('\'');
-            out.push_str(&text.replace('\'', "''"));
-            out.push_str("'::text");
+            text_literal(out, text);
         }
         Value::Blob(None) => out.push_str(null(Kind::Blob)),
         Value::Int(None) => out.push_str(null(Kind::Int)),
         Value::Text(None) => out.push_str(null(Kind::Text)),
     }
     Ok(())
+}
+
+/// Of what could end a text, or begin something else in it under any setting of the server, the message has the digits alone.
+fn text_literal(out: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
+    match text.bytes().all(is_plain) {
+        true => {
+            let _ = write!(out, "'{text}'::text");
+        }
+        false => {
+            out.push_str("convert_from(decode('");
+            data_encoding::HEXLOWER.encode_append(text.as_bytes(), out);
+            out.push_str("', 'hex'), 'UTF8')");
+        }
+    }
 }
 
 const fn null(kind: Kind) -> &'static str {
@@ -116,15 +128,23 @@ fn no_text() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    use proptest::test_runner::TestRunner;
+    use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+
     use super::*;
+    use crate::Location;
+    use crate::testing::Database;
 
     #[test]
     fn a_text_ends_at_no_quote_and_no_backslash_of_its_own() {
-        let values = ["it's", "\\", "'; DROP TABLE audit; --"].map(Value::from);
+        let values = ["it's", "\\", "a $1; --"].map(Value::from);
         let sql = inline("SELECT $1, $2, $3, $10", &values).unwrap();
+        let hex = |hex: &str| format!("convert_from(decode('{hex}', 'hex'), 'UTF8')");
+        let (first, second) = (hex("69742773"), hex("5c"));
         assert_eq!(
             sql,
-            "SELECT 'it''s'::text, '\\'::text, '''; DROP TABLE audit; --'::text, NULL::bigint"
+            format!("SELECT {first}, {second}, 'a $1; --'::text, NULL::bigint")
         );
         assert!(inline("SELECT $1", &["a\0b".into()]).is_err());
     }
@@ -150,5 +170,33 @@ mod tests {
             inline_batch("SELECT * FROM {rows}", &none).unwrap(),
             "SELECT * FROM (SELECT NULL::bytea WHERE false) AS r(id)"
         );
+    }
+
+    /// Also under the setting in which a backslash means something.
+    #[tokio::test]
+    async fn the_server_reads_each_text_as_it_was_given() {
+        let Some(database) = Database::postgres().await else {
+            return;
+        };
+        let Location::Postgres(url) = &database.location else {
+            panic!("not a server");
+        };
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let text = r"[\x01-\x7f]{0,12}|[^\x00]{0,12}|['\\;$-]{0,6}";
+        let texts = proptest::collection::vec(text, 500);
+        let texts = texts.new_tree(&mut TestRunner::deterministic()).unwrap();
+        for setting in ["on", "off"] {
+            let set = format!("SET standard_conforming_strings = {setting}");
+            let set = sqlx::raw_sql(AssertSqlSafe(set));
+            set.execute(&mut connection).await.unwrap();
+            for text in texts.current() {
+                let sql = inline("SELECT $1 AS t", &[text.as_str().into()]).unwrap();
+                let asked = sqlx::raw_sql(AssertSqlSafe(sql));
+                let row = asked.fetch_one(&mut connection).await.unwrap();
+                assert_eq!(row.get::<String, _>("t"), text, "{setting}");
+            }
+        }
+        drop(connection);
+        database.end().await;
     }
 }
