@@ -104,9 +104,7 @@ impl Claim {
         };
         let by = Act::new(root(), now).because(why.clone());
         let number = store.break_glass(&by).await.map_err(Error::from)?;
-        eprintln!(
-            "warning: this is done without an operator's credential; record {number} of the audit log says so, and the service raises an alert"
-        );
+        warn(number);
         Ok(())
     }
 
@@ -163,13 +161,20 @@ impl Claim {
     ) -> Result<Caller, ClaimError> {
         match self.check(store, Role::Admin, reason, now).await {
             Err(ClaimError::NoOperators) => Ok(Caller {
-                actor: format!("first:{}", whose()),
+                actor: first(now).actor,
                 operator: None,
                 reason: reason.cloned().or_else(|| FIRST.parse().ok()),
             }),
             checked => checked,
         }
     }
+}
+
+/// Says that something is done without a credential.
+pub(super) fn warn(number: u64) {
+    eprintln!(
+        "warning: this is done without an operator's credential; record {number} of the audit log says so, and the service raises an alert"
+    );
 }
 
 async fn find(store: &Store, shown: &Access, now: UnixTime) -> Result<Authenticated, ClaimError> {
@@ -216,6 +221,12 @@ fn root() -> String {
 #[must_use]
 pub fn at_the_machine(now: UnixTime) -> Act {
     Act::new(root(), now)
+}
+
+/// The act by which whoever has a database makes its first operator.
+#[must_use]
+pub fn first(now: UnixTime) -> Act {
+    Act::new(format!("first:{}", whose()), now)
 }
 
 /// The user of this process, and who has logged in, which root cannot change without its being logged.

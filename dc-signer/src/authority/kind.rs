@@ -95,6 +95,7 @@ fn of_store(error: &dc_store::Error) -> Kind {
             source:
                 Mismatch::OperatorChanged { .. }
                 | Mismatch::OperatorEnabled { .. }
+                | Mismatch::OperatorMadeWrongly { .. }
                 | Mismatch::NoRecord {
                     what: "the operator",
                     ..

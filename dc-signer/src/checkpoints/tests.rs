@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::authority::claim;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -87,11 +88,15 @@ impl Rig {
     async fn act(&self, number: u64) {
         let operator = Operator::new(
             format!("operator-{number}").parse().unwrap(),
-            Role::Viewer,
+            Role::Admin,
             Access::Token(Sha256::of(&number.to_be_bytes())),
             None,
         );
-        let by = Act::new("signer", at(NOW));
+        let by = match number {
+            1 => claim::first(at(NOW)),
+            _ => Act::new("operator:operator-1", at(NOW)),
+        };
+        let by = by.because("a test".parse().ok());
         self.store.put_operator(&operator, &by).await.unwrap();
     }
 

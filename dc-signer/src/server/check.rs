@@ -226,6 +226,9 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
         let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
         let log = checkpoints::compare(config, &store).await.err();
         let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
+        let mut log: Vec<String> = log.into_iter().collect();
+        let operators = store.wrong_operators().await?;
+        log.extend(operators.iter().map(ToString::to_string));
         let replicas = store.replicas(clock::now()?).await?;
         let one_name = authority::of_one_name(&replicas);
         Ok((status, missing, renewals, log, one_name))
@@ -236,12 +239,12 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
 }
 
 /// The findings in the database: what could be issued, the keys that are missing, how far renewals are, why the audit log is not
-/// the one that was signed for, and signers with one name.
+/// the one that was signed for or operators are not what it says, and signers with one name.
 type Looked = (
     IssuingStatus,
     Vec<Missing>,
     Vec<renewal::Status>,
-    Option<String>,
+    Vec<String>,
     Vec<SameNodeWarning>,
 );
 

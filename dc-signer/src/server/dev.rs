@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 
 use crate::authority::json::NewDevice;
 use crate::authority::operators::new_token;
-use crate::authority::{self, Authority};
+use crate::authority::{self, Authority, claim};
 use crate::config::Config;
 use crate::server::{self, ServiceError as Error};
 use dc_pki::Forms;
@@ -18,8 +18,8 @@ use dc_pki::clock;
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
-use dc_store::registry::{self, Operator, Role, Sha256, State};
-use dc_store::{Act, Filter, NewZone, Page};
+use dc_store::registry::{self, Operator, OperatorName, Reason, Role, Sha256, State};
+use dc_store::{Act, Filter, NewZone, Page, Store};
 use welcome::Welcome;
 
 /// The folder of a trial.
@@ -79,7 +79,8 @@ impl Dev {
     pub async fn fill(&self, config: &Config) -> Result<Welcome, Error> {
         let (store, _in_use) = authority::database::open(config).await?;
         let authority = Authority::open(config, store.clone()).await?;
-        let act = Act::new("dev", clock::now()?).because("a trial".parse().ok());
+        let now = clock::now()?;
+        let act = self.operator(config, &store, now).await?;
         if store.zones().await?.is_empty() {
             let zone = ZoneName::parse(ZONE)?;
             store
@@ -96,13 +97,37 @@ impl Dev {
             authority.import_delegation(&zone, &vendor, &act).await?;
             authority.rollover(&zone, false, &act).await?;
         }
-        if !files::exists(&self.folder.join(TOKEN)) {
-            let operator = self.new_operator(config, act.at)?;
-            store.put_operator(&operator, &act).await?;
-        }
         let filled = self.new_device(&authority, &act).await;
         store.close().await;
         filled
+    }
+
+    /// Whoever does all of it: the operator of the trial, who is made first, or anew if there is no file with the token or it has
+    /// ended: then without a credential, as somebody at the machine would.
+    async fn operator(&self, config: &Config, store: &Store, now: UnixTime) -> Result<Act, Error> {
+        let reason = || "a trial".parse::<Reason>().ok();
+        let name: OperatorName = NAME.parse().map_err(dc_store::Error::from)?;
+        let there = store.operator(&name).await?;
+        let may_act = there
+            .as_ref()
+            .is_some_and(|one| !one.disabled && one.expires.is_none_or(|end| end > now));
+        let token = self.folder.join(TOKEN);
+        if !may_act || !files::exists(&token) {
+            let by = match there {
+                None => claim::first(now),
+                Some(_) => claim::at_the_machine(now),
+            };
+            let by = by.because(reason());
+            if by.is_without_credential() {
+                store.break_glass(&by).await?;
+            }
+            if files::exists(&token) {
+                files::remove(&token)?;
+            }
+            let operator = self.new_operator(config, now)?;
+            store.put_operator(&operator, &by).await?;
+        }
+        Ok(Act::new(format!("operator:{NAME}"), now).because(reason()))
     }
 
     /// An administrator, whose token is in a file that only the owner reads.
@@ -115,7 +140,7 @@ impl Dev {
         };
         files::stage(&self.folder, &file)?.create()?;
         let access = registry::Access::Token(Sha256::of(token.as_bytes()));
-        let name = "dev".parse().map_err(dc_store::Error::from)?;
+        let name = NAME.parse().map_err(dc_store::Error::from)?;
         let ends = authority::operators::ends(&config.operators, None, now)?;
         Ok(Operator::new(name, Role::Admin, access, Some(ends)))
     }
@@ -156,6 +181,7 @@ impl Dev {
     }
 }
 
+const NAME: &str = "dev";
 const ZONE: &str = "cpe.example.com";
 const TOKEN: &str = "operator.token";
 const VENDOR: &str = "vendor";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
-use dc_store::registry::{Change, DeviceId, Sha256};
+use dc_store::registry::{Access, Change, DeviceId, Operator, Reason, Role, Sha256};
 use dc_store::{Act, Issuance, Location, NewDevice, NewZone, Retention};
 use pki_types::UnixTime;
 use serde_json::Value;
@@ -163,7 +163,12 @@ const ISSUED: [u64; 4] = [139, 138, 131, 124];
 async fn fill(location: Location) {
     dc_store::migrate(&location).await.unwrap();
     let store = dc_store::open(&location, "node").await.unwrap();
-    let act = |days| Act::new("signer", days_ago(days));
+    let reason = || "a test".parse::<Reason>().ok();
+    let access = Access::Token(Sha256::of(b"token of tester"));
+    let operator = Operator::new("tester".parse().unwrap(), Role::Admin, access, None);
+    let first = Act::new("first:uid=0,login=none", days_ago(140)).because(reason());
+    store.put_operator(&operator, &first).await.unwrap();
+    let act = |days| Act::new("operator:tester", days_ago(days)).because(reason());
     let zone = ZoneName::parse("cpe.example.com").unwrap();
     let new = NewZone {
         zone: zone.clone(),
@@ -199,7 +204,7 @@ async fn fill(location: Location) {
             shown: None,
             idempotency: None,
             answer: Vec::new(),
-            by: act(days),
+            by: Act::new("device", days_ago(days)),
         };
         store.record(issuance).await.unwrap();
     }
@@ -257,11 +262,11 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     let verify = [&["audit", "verify"][..], &known].concat();
     let unproved = run(&verify);
     assert_eq!(unproved.code, Some(1), "{unproved:?}");
-    for words in ["nothing is proved of the records up to 6", "--archives"] {
+    for words in ["nothing is proved of the records up to 7", "--archives"] {
         assert!(unproved.stderr.contains(words), "{unproved:?}");
     }
     let without = run(&[&verify[..], &["--without-archives"]].concat()).succeeded();
-    for words in ["records 7 to ", "nothing is proved of the records up to 6"] {
+    for words in ["records 8 to ", "nothing is proved of the records up to 7"] {
         assert!(without.contains(words), "{without}");
     }
     let mut beside = verify.clone();
@@ -271,8 +276,8 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     assert!(verified.contains("as 1 checkpoints say"), "{verified}");
     assert!(!verified.contains("proved"), "{verified}");
     // They are right without the database.
-    run(&["audit", "export", "--out", "rest"]).refused(&["up to record 6", "archives"]);
-    run(&["audit", "export", "--from", "7", "--out", "rest"]).succeeded();
+    run(&["audit", "export", "--out", "rest"]).refused(&["up to record 7", "archives"]);
+    run(&["audit", "export", "--from", "8", "--out", "rest"]).succeeded();
     let mut offline = vec!["audit", "verify", "--export"];
     offline.extend(paths.iter().map(String::as_str));
     offline.push("rest");
@@ -283,10 +288,12 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     // It goes on with checkpoints, and proves what is behind the archives.
     run(&make).succeeded();
     run(&beside).succeeded();
-    run(&[&["audit", "prove", "7"][..], &known].concat()).succeeded();
+    run(&[&["audit", "prove", "8"][..], &known].concat()).succeeded();
     run(&[&["audit", "prove", "5"][..], &known].concat()).refused(&["archives"]);
     // A file that was changed is found, and so are files in a wrong order.
-    let changed = signer.read(&paths[0]).replace("\"signer\"", "\"other\"");
+    let changed = signer
+        .read(&paths[0])
+        .replace("operator:tester", "operator:other");
     signer.write(&paths[0], changed);
     signer.run(&offline).refused(&["archive/audit-"]);
     run(&beside).refused(&["archive/audit-"]);
@@ -426,7 +433,7 @@ fn a_clock_that_was_wrong_is_said_and_is_no_mismatch() {
     runtime.block_on(async {
         let store = dc_store::open(&location, "signer").await.unwrap();
         let hours_ago = Duration::from_secs(now().as_secs() - 7200);
-        let act = Act::new("tester", UnixTime::since_unix_epoch(hours_ago));
+        let act = Act::new("operator:tester", UnixTime::since_unix_epoch(hours_ago));
         let new = NewZone {
             zone: ZoneName::parse("late.example.com").unwrap(),
             forms: Forms::Named,

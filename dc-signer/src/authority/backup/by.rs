@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use super::Error;
-use crate::authority::claim::Claim;
+use crate::authority::claim::{self, Claim};
 use crate::config::Config;
 use dc_store::registry::{Reason, Role};
 use dc_store::{Act, Store};
@@ -26,8 +26,15 @@ impl By<'_> {
         Ok(caller.act(now))
     }
 
-    /// Records that there was no credential, once records may follow.
+    /// Records that there was no credential, once records may follow, unless what was done has said so already.
     pub(super) async fn tell(&self, store: &Store) -> Result<(), Error> {
+        if let Claim::Root(_) = self.claim {
+            let number = store.broken_glass_of(&self.act(store).await?).await?;
+            if let Some(number) = number {
+                claim::warn(number);
+                return Ok(());
+            }
+        }
         Ok(self.claim.tell(store, self.now).await?)
     }
 

@@ -8,14 +8,14 @@ use pki_types::UnixTime;
 use tempfile::TempDir;
 
 use crate::authority::json::{AddedDevice, NewDevice};
-use crate::authority::{Authority, Error};
+use crate::authority::{Authority, Error, claim};
 use crate::config::Config;
 
 use crate::testing::Database;
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
-use dc_store::registry::Device;
+use dc_store::registry::{Access, Device, Operator, Role, Sha256};
 use dc_store::{Act, Find, NewZone, Store};
 
 /// A signer over a database, with a data folder of its own.
@@ -45,10 +45,11 @@ impl Bench {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
         let folder = TempDir::new().unwrap();
         let config = config(&folder, settings);
+        let authority = Authority::open(&config, database.store.clone()).await;
+        // Secrets are made for an empty log.
+        first_operator(&database.store, now).await;
         Self {
-            authority: Authority::open(&config, database.store.clone())
-                .await
-                .unwrap(),
+            authority: authority.unwrap(),
             store: database.store.clone(),
             config,
             now,
@@ -100,7 +101,7 @@ impl Bench {
     }
 
     pub(crate) fn by(&self, at: UnixTime) -> Act {
-        Act::new("tester", at).because("a test".parse().ok())
+        Act::new("operator:tester", at).because("a test".parse().ok())
     }
 
     /// So many seconds after the test began.
@@ -135,6 +136,17 @@ impl Bench {
     pub(crate) async fn records(&self) -> u64 {
         self.store.audit_head().await.unwrap().seq
     }
+}
+
+/// Makes the operator whose acts those of tests are, unless somebody is one.
+pub(crate) async fn first_operator(store: &Store, now: UnixTime) {
+    if store.first_operator().await.unwrap().is_some() {
+        return;
+    }
+    let access = Access::Token(Sha256::of(b"token of tester"));
+    let operator = Operator::new("tester".parse().unwrap(), Role::Admin, access, None);
+    let by = claim::first(now).because("a test".parse().ok());
+    store.put_operator(&operator, &by).await.unwrap();
 }
 
 pub(crate) fn zone() -> ZoneName {

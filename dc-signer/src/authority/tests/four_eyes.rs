@@ -43,6 +43,13 @@ async fn admins(bench: &Bench, names: &[&str]) {
     }
 }
 
+/// Takes the first one away.
+async fn leave_them_alone(bench: &Bench) {
+    let by = of("alice", bench.now);
+    let out = bench.store.disable_operator(&name("tester"), &by);
+    out.await.unwrap();
+}
+
 async fn agree(authority: &Authority, number: u64, who: &str, now: UnixTime) -> Approved {
     let shown = authority.authenticate(&token(who), now).await;
     let who_is = shown.unwrap().unwrap();
@@ -60,10 +67,10 @@ fn number<T: std::fmt::Debug>(outcome: Outcome<T>) -> u64 {
 async fn the_log_has_what_takes_two_and_a_laxer_configuration_weakens_nothing(database: &Database) {
     let strict = Bench::empty(database, STRICT).await;
     let now = strict.now;
-    admins(&strict, &["alice"]).await;
     // One could not agree to anything any more.
     assert_eq!(strict.authority.record_four_eyes(now).await.unwrap(), None);
-    admins(&strict, &["bob"]).await;
+    admins(&strict, &["alice", "bob"]).await;
+    leave_them_alone(&strict).await;
     let recorded = strict.authority.record_four_eyes(now).await.unwrap();
     let expected = FourEyes {
         rollover: true,
@@ -129,6 +136,7 @@ async fn one_admin_does_not_leave_one_admin(database: &Database) {
     let bench = Bench::empty(database, STRICT).await;
     let now = bench.now;
     admins(&bench, &["alice", "bob", "carol"]).await;
+    leave_them_alone(&bench).await;
     bench.authority.record_four_eyes(now).await.unwrap();
     let (alice, by) = (name("alice"), of("alice", now));
     let out = async |who: &str| {

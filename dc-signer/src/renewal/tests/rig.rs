@@ -193,7 +193,7 @@ pub(super) fn time(seconds: u64) -> UnixTime {
 }
 
 pub(super) fn by(at: UnixTime) -> Act {
-    Act::new("tester", at)
+    Act::new("operator:tester", at)
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

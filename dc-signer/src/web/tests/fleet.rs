@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use crate::authority::tests::bench::first_operator;
 use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
 use dc_store::registry::{
@@ -22,6 +23,7 @@ const LIFE: u64 = 164 * HOUR;
 
 /// Alice manages devices, Victor may look, and Dora is kept out.
 pub(super) async fn operators(store: &Store, now: UnixTime) {
+    first_operator(store, now).await;
     for (name, role, token, disabled) in [
         ("alice", Role::Operator, TOKEN, false),
         ("victor", Role::Viewer, VIEWER, false),
@@ -33,7 +35,7 @@ pub(super) async fn operators(store: &Store, now: UnixTime) {
             ..Operator::new(name.parse().unwrap(), role, access, None)
         };
         store
-            .put_operator(&operator, &by("cli:root", now))
+            .put_operator(&operator, &by("operator:tester", now))
             .await
             .unwrap();
     }
@@ -197,7 +199,7 @@ async fn zone(store: &Store, name: &str, slots: &[(DelegationState, u64)], now: 
             forms: Forms::Named,
             roles: dc_pki::Roles::Server,
         },
-        by("cli:root", before(now, 45 * DAY)),
+        by("operator:tester", before(now, 45 * DAY)),
     );
     store.add_zone(&new, &by).await.unwrap();
     for (number, (state, days)) in (1..).zip(slots) {

@@ -96,7 +96,7 @@ async fn whoever_is_disabled_is_out_at_once() {
     let site = Site::new("customer-1").await;
     let cookie = site.signed_in(TOKEN).await;
     assert_eq!(site.get("/", &cookie).await.status, StatusCode::OK);
-    let by = Act::new("setup", clock::now().unwrap()).because("a test".parse().ok());
+    let by = Act::new("operator:tester", clock::now().unwrap()).because("a test".parse().ok());
     let name = "alice".parse().unwrap();
     site.database
         .store
@@ -111,7 +111,7 @@ async fn whoever_is_disabled_is_out_at_once() {
 async fn whose_token_has_ended_is_out_and_told_so_and_warned_before() {
     let site = Site::new("customer-1").await;
     let (store, now) = (&site.database.store, clock::now().unwrap());
-    let by = Act::new("setup", now).because("a test".parse().ok());
+    let by = Act::new("operator:tester", now).because("a test".parse().ok());
     let ends_in = async |seconds: u64| {
         let ends = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs() + seconds));
         let access = Access::Token(Sha256::of(TOKEN.as_bytes()));
@@ -200,7 +200,7 @@ async fn a_certificate_is_as_good_as_a_token_and_its_forms_have_tokens_too() {
     let certificate = ClientCertificate::shown(signed.into());
     let access = Access::Certificate(certificate.sha256());
     let operator = Operator::new("carol".parse().unwrap(), Role::Operator, access, None);
-    let by = Act::new("setup", clock::now().unwrap()).because("a test".parse().ok());
+    let by = Act::new("operator:tester", clock::now().unwrap()).because("a test".parse().ok());
     site.database
         .store
         .put_operator(&operator, &by)

@@ -67,7 +67,7 @@ impl Store {
             let asked = unchanged(work, number).await?;
             asked.may_approve(who, by.at)?;
             for one in [who, &asked.asked_by] {
-                operators::as_audited(&mut work.session, one).await?;
+                operators::as_audited(work, one).await?;
             }
             let kept_out =
                 operators::kept_out_after(&mut work.session, &asked.asked_by, number).await?;

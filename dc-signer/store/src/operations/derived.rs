@@ -89,18 +89,23 @@ impl Derived {
             let (seq, entry) = (record.seq, &record.entry);
             self.slots.follow(record, &self.replays);
             self.slots.check_end(record, found);
-            if !self.replays.is_elsewhere(seq) {
+            let is_elsewhere = self.replays.is_elsewhere(seq);
+            if !is_elsewhere {
                 self.secrets.follow(record);
+            }
+            // Whoever brings the newer log says so before the record of that.
+            if !is_elsewhere || entry.action == Action::BreakGlass {
                 self.people.follow(record, &self.replays);
             }
             self.lost.follow(record);
-            if let Err(why) = self.actors.follow(record) {
-                found.add(Mismatch::Actor {
+            match self.actors.follow(record) {
+                Ok(()) => found.acknowledged(record),
+                Err(why) => found.add(Mismatch::Actor {
                     actor: entry.actor.clone(),
                     action: entry.action,
                     seq,
                     why,
-                });
+                }),
             }
             self.check_committed(record, found);
             self.note(record);

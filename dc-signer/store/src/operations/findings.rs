@@ -108,9 +108,13 @@ impl Found {
         }
     }
 
-    /// Remembers a record by which somebody says that they know of something, and the time of each.
+    /// Remembers the time of a record.
     pub(super) fn note(&mut self, record: &Record) {
         self.times.follow(record);
+    }
+
+    /// Remembers a record by which somebody says that they know of something, who could say so.
+    pub(super) fn acknowledged(&mut self, record: &Record) {
         let entry = &record.entry;
         if let (Action::Acknowledge, Some(digest)) = (entry.action, entry.detail_sha256) {
             let known = Acknowledged {

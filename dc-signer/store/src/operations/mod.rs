@@ -46,6 +46,7 @@ mod lost;
 mod noted;
 mod older;
 mod operators;
+mod origin;
 mod people;
 mod queue;
 mod record;
@@ -124,6 +125,7 @@ impl Store {
             database,
             signer: Signer {
                 node: node.into(),
+                sound: Arc::default(),
                 has_details: Arc::default(),
             },
             seen: seen.map(Arc::new),

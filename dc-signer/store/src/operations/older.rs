@@ -3,6 +3,7 @@
 use crate::registry::{AHEAD, Action, Head};
 use crate::{Act, Error, Store};
 
+use super::people;
 use super::shared::Shared;
 use super::withdrawn::LONGEST;
 use super::work::Work;
@@ -46,6 +47,9 @@ async fn write(work: &mut Work, by: &Act) -> Result<Head, Error> {
                free_from = CASE WHEN enrolment_key IS NOT NULL OR free_from > $2 THEN free_from ELSE $2 END";
     let values = vec![over.into(), free.into()];
     work.session.execute(sql, values).await?;
+    if by.is_without_credential() {
+        people::break_glass(work, by).await?;
+    }
     let entry = work.entry(Action::AcceptOlder, by);
     work.log(entry);
     Ok(work.head)

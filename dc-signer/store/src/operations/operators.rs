@@ -9,8 +9,9 @@ use crate::registry::{
 use crate::sql::Value;
 use crate::{Act, Error, Store};
 
+use super::origin::Sound;
 use super::work::Work;
-use super::{four_eyes, rows};
+use super::{four_eyes, rows, standing};
 
 impl Store {
     /// Adds an operator, or changes the one with this name.
@@ -87,9 +88,26 @@ impl Store {
             let found = find(session, access).await?;
             // Nobody comes in who was kept out, whoever did that.
             if let Some(operator) = found.as_ref().filter(|operator| !operator.disabled) {
-                check_audited(session, operator).await?;
+                check_audited(session, operator, &self.shared.signer.sound).await?;
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// The operators who could do nothing, because they are not what the audit log says, or were made by somebody who could not: each
+    /// with the reason.
+    pub async fn wrong_operators(&self) -> Result<Vec<Error>, Error> {
+        self.read("wrong_operators", async |session| {
+            let mut wrong = Vec::new();
+            for operator in all(session).await?.iter().filter(|one| !one.disabled) {
+                match check_audited(session, operator, &self.shared.signer.sound).await {
+                    Ok(()) => {}
+                    Err(error @ Error::NotAsAudited { .. }) => wrong.push(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(wrong)
         })
         .await
     }
@@ -269,29 +287,31 @@ pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> R
 /// Checks that an operator is what the last record about them says, before they decide something together with another.
 ///
 /// Fails with a [`Mismatch`], and with [`UnknownOperator`](registry::Error::UnknownOperator).
-pub(super) async fn as_audited(session: &mut Session, name: &OperatorName) -> Result<(), Error> {
-    let operator = named(session, name).await?;
+pub(super) async fn as_audited(work: &mut Work, name: &OperatorName) -> Result<(), Error> {
+    let operator = named(&mut work.session, name).await?;
     let operator = operator.ok_or(registry::Error::UnknownOperator)?;
-    check_audited(session, &operator).await
+    check_audited(&mut work.session, &operator, &work.sound).await
 }
 
-async fn check_audited(session: &mut Session, operator: &Operator) -> Result<(), Error> {
-    let name = &operator.name;
-    let sql = "SELECT seq, action, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
-               AND action IN ('change-operator', 'renew-operator', 'enable-operator', \
-               'disable-operator') ORDER BY seq DESC LIMIT 1";
-    let row = session.fetch_one(sql, vec![name.as_str().into()]).await?;
-    let name = name.to_string();
-    let Some(row) = row else {
+async fn check_audited(
+    session: &mut Session,
+    operator: &Operator,
+    sound: &Sound,
+) -> Result<(), Error> {
+    let last = standing::last(session, operator.name.as_str()).await?;
+    let name = operator.name.to_string();
+    let Some(last) = last else {
         let what = "the operator";
         return Err(Mismatch::NoRecord { what, name }.into());
     };
-    let (seq, detail) = (row.number("seq")?, row.maybe_hash("detail_sha256")?);
-    match row.parse("action")? {
+    let (seq, detail) = (last.seq, last.entry.detail_sha256);
+    match last.entry.action {
         Action::DisableOperator if operator.disabled => Ok(()),
         Action::DisableOperator => Err(Mismatch::OperatorEnabled { name, seq }.into()),
         // Older records have none.
-        _ if detail.is_none_or(|detail| detail == operator.commitment()) => Ok(()),
+        _ if detail.is_none_or(|detail| detail == operator.commitment()) => {
+            sound.check(session, &last).await
+        }
         _ => Err(Mismatch::OperatorChanged { name, seq }.into()),
     }
 }

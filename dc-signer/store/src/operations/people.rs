@@ -22,12 +22,20 @@ impl Store {
 
     /// Records that somebody at the machine acts without an operator's credential; says in which record.
     pub async fn break_glass(&self, by: &Act) -> Result<u64, Error> {
-        self.write("break_glass", async |work| {
-            let number = work.log(work.entry(Action::BreakGlass, by));
-            let sql = "INSERT INTO break_glass (number, time, actor) VALUES ($1, $2, $3)";
-            let values = vec![number.into(), by.at.into(), by.actor.as_str().into()];
-            work.session.execute(sql, values).await?;
-            Ok(number)
+        self.write("break_glass", async |work| break_glass(work, by).await)
+            .await
+    }
+
+    /// The record that says so of an act without an operator's credential, if it is there already: bringing back a database says so
+    /// together with what it does.
+    pub async fn broken_glass_of(&self, by: &Act) -> Result<Option<u64>, Error> {
+        self.read("broken_glass_of", async |session| {
+            let sql = "SELECT MAX(seq) AS seq FROM audit WHERE action = 'break-glass' \
+                       AND actor = $1 AND time = $2";
+            let values = vec![by.actor.as_str().into(), by.at.into()];
+            let row = session.fetch_one(sql, values).await?;
+            let seq = row.map_or(Ok(None), |row| row.maybe_int("seq"))?;
+            Ok(seq.and_then(|seq| u64::try_from(seq).ok()))
         })
         .await
     }
@@ -93,6 +101,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records that somebody acts without an operator's credential, before their acts; says in which record.
+pub(super) async fn break_glass(work: &mut Work, by: &Act) -> Result<u64, Error> {
+    let number = work.log(work.entry(Action::BreakGlass, by));
+    let sql = "INSERT INTO break_glass (number, time, actor) VALUES ($1, $2, $3)";
+    let values = vec![number.into(), by.at.into(), by.actor.as_str().into()];
+    work.session.execute(sql, values).await?;
+    Ok(number)
 }
 
 /// Counts a device that somebody has retired.

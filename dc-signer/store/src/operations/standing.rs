@@ -7,14 +7,19 @@ use pki_types::UnixTime;
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Record, Role, Stand, operators_of};
+use crate::registry::{ActorFault, Record, Role, Stand, operators_of};
 
+use super::origin::Sound;
 use super::rows;
 
 /// Checks the operators whose names are on records that are about to be written.
 ///
-/// Fails with [`Error::MayNot`].
-pub(super) async fn check(session: &mut Session, records: &[Record]) -> Result<(), Error> {
+/// Fails with [`Error::MayNot`], and with [`Mismatch::OperatorMadeWrongly`](crate::registry::Mismatch::OperatorMadeWrongly).
+pub(super) async fn check(
+    session: &mut Session,
+    records: &[Record],
+    sound: &Sound,
+) -> Result<(), Error> {
     // By operator, the most that their acts take, and when.
     let mut acting: BTreeMap<&str, (Role, Option<UnixTime>)> = BTreeMap::new();
     for record in records {
@@ -31,20 +36,27 @@ pub(super) async fn check(session: &mut Session, records: &[Record]) -> Result<(
         }
     }
     for (name, (needed, at)) in acting {
-        let standing = standing(session, name).await?;
-        let may = standing.map_or(Err(crate::registry::ActorFault::Unknown), |standing| {
+        let last = last(session, name).await?;
+        let standing = last.as_ref().and_then(|record| {
+            let entry = &record.entry;
+            Stand::after(entry.action, entry, None)
+        });
+        let may = standing.map_or(Err(ActorFault::Unknown), |standing| {
             standing.may(needed, at)
         });
         may.map_err(|why| Error::MayNot {
             name: name.to_owned(),
             why,
         })?;
+        if let Some(last) = &last {
+            sound.check(session, last).await?;
+        }
     }
     Ok(())
 }
 
-/// An operator, by the last records about them; none if there are none.
-async fn standing(session: &mut Session, name: &str) -> Result<Option<Stand>, Error> {
+/// The last record about an operator that changed them; none if there is none.
+pub(super) async fn last(session: &mut Session, name: &str) -> Result<Option<Record>, Error> {
     let sql = format!(
         "SELECT {} FROM audit WHERE name = $1 AND action <> 'issue' AND action IN \
          ('change-operator', 'renew-operator', 'enable-operator', 'disable-operator') \
@@ -52,9 +64,5 @@ async fn standing(session: &mut Session, name: &str) -> Result<Option<Stand>, Er
         rows::RECORD
     );
     let last = session.fetch_one(sql, vec![name.into()]).await?;
-    let last = last.as_ref().map(rows::record).transpose()?;
-    Ok(last.and_then(|record| {
-        let action: Action = record.entry.action;
-        Stand::after(action, &record.entry, None)
-    }))
+    last.as_ref().map(rows::record).transpose()
 }

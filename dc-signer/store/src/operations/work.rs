@@ -10,6 +10,7 @@ use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
+use super::origin::Sound;
 use super::{replicas, rows, standing};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
@@ -18,6 +19,7 @@ pub(super) struct Work {
     pub(super) session: Session,
     pub(super) head: Head,
     node: Arc<str>,
+    pub(super) sound: Arc<Sound>,
     records: Vec<Record>,
     /// How many of them are of another copy of the log, in which others may act.
     followed: usize,
@@ -36,6 +38,8 @@ pub(super) struct Work {
 pub(super) struct Signer {
     /// How the audit log calls it.
     pub(super) node: Arc<str>,
+    /// The records about operators that were looked at already.
+    pub(super) sound: Arc<Sound>,
     /// Set once a record of the log has a detail, which it then always has.
     pub(super) has_details: Arc<AtomicBool>,
 }
@@ -69,6 +73,7 @@ impl Work {
             session,
             head,
             node: Arc::clone(&signer.node),
+            sound: Arc::clone(&signer.sound),
             records: Vec::new(),
             followed: 0,
             lacks_reason: false,
@@ -229,7 +234,7 @@ impl Work {
     /// Their rights of when they came may be over.
     async fn check_actors(&mut self, records: &[Record]) -> Result<(), Error> {
         let own = records.get(self.followed..).unwrap_or_default();
-        standing::check(&mut self.session, own).await
+        standing::check(&mut self.session, own, &self.sound).await
     }
 
     async fn write(&mut self, records: &[Record]) -> Result<(), Error> {

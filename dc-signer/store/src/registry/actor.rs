@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::actor_kind::ActorKind;
 use super::{Action, Entry, FourEyes, Record, Role, Sha256};
 
 /// The reason that an actor could not do what a record of the audit log says they did.
@@ -17,8 +19,22 @@ pub enum ActorFault {
     Ended,
     /// They were kept out.
     KeptOut,
+    /// What they were, they were made by somebody who could not.
+    MadeWrongly {
+        /// The record that says so.
+        seq: u64,
+    },
+    /// No record says that they acted without a credential then.
+    NoBreakGlass,
     /// The second operator had not agreed to anything that the first had asked for.
     NotAgreed,
+    /// There was an operator before.
+    NotFirst {
+        /// The record that made the first one.
+        seq: u64,
+    },
+    /// No actor of this kind does it.
+    NotTheirs,
     /// Their role was lower than it takes.
     RoleTooLow {
         /// The role.
@@ -36,9 +52,18 @@ impl fmt::Display for ActorFault {
             Self::Alone => f.write_str("it took two operators then"),
             Self::Ended => f.write_str("what let them in had ended"),
             Self::KeptOut => f.write_str("they were kept out"),
+            Self::MadeWrongly { seq } => write!(
+                f,
+                "record {seq} made them what they were, and is of somebody who could not do that"
+            ),
+            Self::NoBreakGlass => f.write_str(
+                "no 'break-glass' record of them at this signer is within a day before it",
+            ),
             Self::NotAgreed => f.write_str(
                 "no record says that the first asked for anything that the second agreed to",
             ),
+            Self::NotFirst { seq } => write!(f, "record {seq} had made an operator before"),
+            Self::NotTheirs => f.write_str("no signer writes that of such an actor"),
             Self::RoleTooLow { role, needed } => {
                 write!(f, "their role was {role}, and it takes {needed}")
             }
@@ -54,24 +79,34 @@ pub(crate) struct Standing {
     /// None in older records.
     role: Option<Role>,
     expires: Option<UnixTime>,
+    /// The record that says so, if it is of somebody who could not do that.
+    wrong: Option<u64>,
 }
 
 impl Standing {
-    /// After a record about the operator; `before` is what was so before it.
+    /// After a record about the operator; `before` is what was so before it. None if the record changes nothing of them.
     pub(crate) fn after(action: Action, entry: &Entry, before: Option<Self>) -> Option<Self> {
         match action {
             Action::ChangeOperator | Action::EnableOperator | Action::RenewOperator => Some(Self {
                 disabled: false,
                 role: entry.scope.as_deref().and_then(role_in),
                 expires: entry.expires,
+                wrong: None,
             }),
             Action::DisableOperator => Some(Self {
                 disabled: true,
                 role: before.and_then(|before| before.role),
                 expires: before.and_then(|before| before.expires),
+                wrong: None,
             }),
-            _ => before,
+            _ => None,
         }
+    }
+
+    /// Fails for whoever was made by somebody who could not.
+    fn is_sound(self) -> Result<(), ActorFault> {
+        let fault = |seq| ActorFault::MadeWrongly { seq };
+        self.wrong.map_or(Ok(()), |seq| Err(fault(seq)))
     }
 
     /// Checks that the operator may do what takes a role; one who has only asked may have ended since.
@@ -101,6 +136,14 @@ pub(crate) fn operators_of(actor: &str) -> Option<(&str, Option<&str>)> {
         Some((asked, agreed)) => (asked, Some(agreed)),
         None => (names, None),
     })
+}
+
+impl Record {
+    /// The number of the record that asked for what this one decides, if it says one.
+    pub(crate) fn asked_in(&self) -> Option<u64> {
+        let scope = self.entry.scope.as_deref()?;
+        scope.strip_prefix("asked-in=")?.parse().ok()
+    }
 }
 
 impl Entry {
@@ -157,31 +200,70 @@ pub(crate) struct Actors {
     policy: FourEyes,
     /// Delegation certificates that something may have been issued under.
     used: BTreeSet<Sha256>,
+    /// The first record that made an operator.
+    first: Option<u64>,
+    /// By actor without a credential, at which signer they said so last, and when.
+    broken: BTreeMap<String, (String, UnixTime)>,
 }
 
 impl Actors {
     /// Compares the actor of the next record with what the ones before say, and remembers it.
     pub(crate) fn follow(&mut self, record: &Record) -> Result<(), ActorFault> {
         let checked = self.check(&record.entry);
-        self.note(record);
+        self.note(record, checked.is_ok());
         checked
     }
 
     fn check(&self, entry: &Entry) -> Result<(), ActorFault> {
-        let policy = (entry.action == Action::ChangeApproval)
-            .then(|| entry.scope.as_deref().and_then(|scope| scope.parse().ok()));
-        let lowers = policy
-            .is_some_and(|to: Option<FourEyes>| to.is_none_or(|to| to.is_laxer_than(&self.policy)));
-        let Some((asked, agreed)) = operators_of(&entry.actor) else {
-            // The signer makes it stricter by itself, and whoever breaks the glass asks nobody.
-            return match lowers && !entry.actor.starts_with("root:") {
-                true => Err(ActorFault::Alone),
-                false => Ok(()),
-            };
-        };
+        let kind = ActorKind::of(&entry.actor).filter(|kind| entry.action.is_done_by(*kind));
+        match kind.ok_or(ActorFault::NotTheirs)? {
+            ActorKind::Device => Ok(()),
+            ActorKind::First => {
+                let fault = |seq| ActorFault::NotFirst { seq };
+                self.first.map_or(Ok(()), |seq| Err(fault(seq)))
+            }
+            ActorKind::Operators => self.check_operators(entry),
+            ActorKind::Root => self.check_root(entry),
+            // It makes it stricter by itself.
+            ActorKind::Signer if self.lowers(entry) => Err(ActorFault::Alone),
+            ActorKind::Signer => Ok(()),
+            #[cfg(test)]
+            ActorKind::Tester => Ok(()),
+        }
+    }
+
+    /// True if less takes two operators after this.
+    fn lowers(&self, entry: &Entry) -> bool {
+        let policy = || entry.scope.as_deref().and_then(|scope| scope.parse().ok());
+        let is_laxer = |to: FourEyes| to.is_laxer_than(&self.policy);
+        entry.action == Action::ChangeApproval && policy().is_none_or(is_laxer)
+    }
+
+    /// Whoever breaks the glass asks nobody, and says so before.
+    fn check_root(&self, entry: &Entry) -> Result<(), ActorFault> {
+        // A timer makes backups, and no alert is raised for each.
+        let is_backup = entry.action == Action::Export && entry.scope.as_deref() == Some(BACKUP);
+        if entry.action == Action::BreakGlass || is_backup {
+            return Ok(());
+        }
+        let (node, at) = self
+            .broken
+            .get(&entry.actor)
+            .ok_or(ActorFault::NoBreakGlass)?;
+        let (at, time) = (at.as_secs(), entry.time.as_secs());
+        // Clocks are put right in between.
+        match *node == entry.node && at.abs_diff(time) <= A_DAY.as_secs() {
+            true => Ok(()),
+            false => Err(ActorFault::NoBreakGlass),
+        }
+    }
+
+    fn check_operators(&self, entry: &Entry) -> Result<(), ActorFault> {
+        let (asked, agreed) = operators_of(&entry.actor).ok_or(ActorFault::NotTheirs)?;
         let needed = entry.needed();
         for (place, name) in [Some(asked), agreed].into_iter().flatten().enumerate() {
             let known = self.operators.get(name).ok_or(ActorFault::Unknown)?;
+            known.is_sound()?;
             let is_last = agreed.is_none() || place > 0;
             if let Some(needed) = needed {
                 known.may(needed, is_last.then_some(entry.time))?;
@@ -191,16 +273,19 @@ impl Actors {
             Some(agreed) if !self.agreed.contains(&(asked.to_owned(), agreed.to_owned())) => {
                 Err(ActorFault::NotAgreed)
             }
-            None if lowers || entry.takes_two(&self.policy, &self.used) => Err(ActorFault::Alone),
+            None if self.lowers(entry) || entry.takes_two(&self.policy, &self.used) => {
+                Err(ActorFault::Alone)
+            }
             _ => Ok(()),
         }
     }
 
-    fn note(&mut self, record: &Record) {
+    fn note(&mut self, record: &Record, could: bool) {
         let entry = &record.entry;
         if let Some(name) = &entry.name {
             let before = self.operators.get(name).copied();
-            if let Some(after) = Standing::after(entry.action, entry, before) {
+            if let Some(mut after) = Standing::after(entry.action, entry, before) {
+                after.wrong = (!could).then_some(record.seq);
                 self.operators.insert(name.clone(), after);
             }
         }
@@ -210,12 +295,15 @@ impl Actors {
                 self.asked.insert(record.seq, name.to_owned());
             }
             (Action::Approve, Some((name, None))) => {
-                let scope = entry.scope.as_deref();
-                let number = scope.and_then(|scope| scope.strip_prefix("asked-in=")?.parse().ok());
-                if let Some(asked) = number.and_then(|number: u64| self.asked.get(&number)) {
+                if let Some(asked) = record.asked_in().and_then(|seq| self.asked.get(&seq)) {
                     self.agreed.insert((asked.clone(), name.to_owned()));
                 }
             }
+            (Action::BreakGlass, _) if could => {
+                let said = (entry.node.clone(), entry.time);
+                self.broken.insert(entry.actor.clone(), said);
+            }
+            (Action::ChangeOperator, _) => self.first = self.first.or(Some(record.seq)),
             (Action::ActivateDelegation, _) => self.used.extend(entry.credential_sha256),
             (Action::ChangeApproval, _) => {
                 let policy = entry.scope.as_deref().and_then(|scope| scope.parse().ok());
@@ -225,3 +313,8 @@ impl Actors {
         }
     }
 }
+
+/// How long after somebody has said so they act without a credential: as long as a command may take.
+const A_DAY: Duration = Duration::from_secs(86_400);
+/// The scope of an export that is a backup.
+const BACKUP: &str = "backup";

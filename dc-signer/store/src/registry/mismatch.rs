@@ -194,6 +194,20 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+    /// An operator is what a record says of somebody who could not do that.
+    #[error(
+        "the operator {name} is what record {seq} of the audit log says, and {actor}, whose act that is, could not do it: {why}; see 'Audit mismatch' in the runbook, and keep them out with 'dc-signer operators disable {name}', or give them a new token or certificate with 'dc-signer operators add {name}'"
+    )]
+    OperatorMadeWrongly {
+        /// The operator.
+        name: String,
+        /// The record.
+        seq: u64,
+        /// The actor.
+        actor: String,
+        /// The reason that they could not.
+        why: ActorFault,
+    },
     /// A zone has other forms, roles or renewals than the audit log says.
     #[error(
         "the zone {name} has other forms, roles or renewals than record {seq} of the audit log says"

@@ -2,6 +2,7 @@
 //! clock, no network.
 
 mod actor;
+mod actor_kind;
 mod approval;
 mod archive;
 mod change;

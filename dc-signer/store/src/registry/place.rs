@@ -151,6 +151,9 @@ impl Mismatch {
             Self::OperatorEnabled { name, seq } => Place::new("operator-enabled")
                 .column("operators", name, "disabled")
                 .at(*seq),
+            Self::OperatorMadeWrongly { name, seq, .. } => Place::new("operator-made-wrongly")
+                .row("operators", name)
+                .at(*seq),
             Self::ZoneChanged { name, seq } => {
                 Place::new("zone-changed").row("zones", name).at(*seq)
             }

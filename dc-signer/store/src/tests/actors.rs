@@ -7,6 +7,7 @@ use crate::registry::{Action, ActorFault, Entry, FourEyes, Mismatch, OperatorNam
 on_both! {
     a_role_or_token_in_the_table_counts_for_nothing,
     a_time_that_no_certificate_has_is_an_error_and_no_panic,
+    an_operator_whom_nobody_could_make_does_nothing,
     an_act_is_refused_when_the_right_to_it_is_over_by_then,
     less_takes_two_operators_when_two_agree_or_root_does_it,
     records_of_those_who_could_not_are_found,
@@ -151,6 +152,35 @@ async fn records_of_those_who_could_not_are_found(db: &Database) {
     let lax = FourEyes::default().to_string();
     let forged = [
         (
+            "first:uid=993,login=none",
+            Action::ChangeOperator,
+            "mallory",
+            admin,
+            ActorFault::NotFirst { seq: 1 },
+        ),
+        (
+            "operator:mallory",
+            Action::ClearClone,
+            "",
+            None,
+            ActorFault::MadeWrongly { seq: 8 },
+        ),
+        (
+            "signer",
+            Action::Acknowledge,
+            "",
+            None,
+            ActorFault::NotTheirs,
+        ),
+        ("foo", Action::Resume, "", None, ActorFault::NotTheirs),
+        (
+            "root:uid=0,login=none",
+            Action::Resume,
+            "",
+            None,
+            ActorFault::NoBreakGlass,
+        ),
+        (
             "operator:alice+carol",
             Action::ChangeOperator,
             "mallory",
@@ -206,6 +236,60 @@ async fn records_of_those_who_could_not_are_found(db: &Database) {
     }
 }
 
+async fn an_operator_whom_nobody_could_make_does_nothing(db: &Database) {
+    let device = people(db).await;
+    let signer = Act::new("signer", at(NOW));
+    db.store.set_four_eyes(&STRICT, &signer).await.unwrap();
+    let by = of("mallory");
+    let mallory = Operator::new(
+        name("mallory"),
+        Role::Admin,
+        Access::Token(key("mallory")),
+        Some(at(NOW + 99)),
+    );
+    let row = db.blob(key("mallory").as_bytes());
+    db.tamper(&format!(
+        "INSERT INTO operators (name, role, token_sha256, expires, disabled) VALUES ('mallory', 'admin', {row}, {}, 0)",
+        NOW + 99
+    ))
+    .await;
+    for maker in [
+        "first:uid=993,login=none",
+        "signer",
+        "root:uid=0,login=none",
+        "operator:alice",
+        "operator:alice+carol",
+    ] {
+        let made = Entry {
+            detail_sha256: Some(mallory.commitment()),
+            expires: mallory.expires,
+            ..said(maker, Action::ChangeOperator, "mallory", Some("role=admin"))
+        };
+        append(db, made).await;
+        let seq = db.store.audit_head().await.unwrap().seq;
+        let is_it = |error: &Error| match error {
+            Error::NotAsAudited {
+                source: Mismatch::OperatorMadeWrongly { seq: at, actor, .. },
+            } => *at == seq && actor == maker,
+            _ => false,
+        };
+        let shown = db.store.find_operator(&Access::Token(key("mallory"))).await;
+        assert!(is_it(&shown.unwrap_err()), "{maker}");
+        let change = Change::Suspend;
+        let done = db.store.change_device(device.id, &change, &by);
+        assert!(is_it(&done.await.unwrap_err()), "{maker}");
+        let wrong = db.store.wrong_operators().await.unwrap();
+        assert!(wrong.len() == 1 && wrong.iter().all(is_it), "{wrong:?}");
+    }
+    // Whoever could makes them anew, and what they then do counts.
+    let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("night".parse().ok());
+    db.store.break_glass(&root).await.unwrap();
+    db.store.put_operator(&mallory, &root).await.unwrap();
+    assert!(db.store.wrong_operators().await.unwrap().is_empty());
+    let done = db.store.change_device(device.id, &Change::Suspend, &by);
+    done.await.unwrap();
+}
+
 async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) {
     people(db).await;
     let store = &*db.store;
@@ -236,6 +320,7 @@ async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) 
     store.set_four_eyes(&lax, &of("alice+bob")).await.unwrap();
     assert_eq!(store.four_eyes().await.unwrap(), Some(lax));
     let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("night".parse().ok());
+    store.break_glass(&root).await.unwrap();
     store
         .set_four_eyes(&FourEyes::default(), &root)
         .await
@@ -265,6 +350,7 @@ async fn two_admins_stay_while_acts_take_two(db: &Database) {
     let error = store.put_operator(&lower, &of("alice")).await.unwrap_err();
     assert!(matches!(error, Error::Refused { source: why } if why == source));
     let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("stolen".parse().ok());
+    store.break_glass(&root).await.unwrap();
     store.disable_operator(&name("carol"), &root).await.unwrap();
     store.verify_audit().await.unwrap();
 }

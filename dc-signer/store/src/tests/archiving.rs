@@ -217,8 +217,8 @@ async fn what_was_kept_of_an_archive_is_compared(db: &Database) {
     let (first, last) = (1, 13);
     for (sql, back) in [
         (
-            "UPDATE audit SET actor = 'eve' WHERE seq = 2",
-            "UPDATE audit SET actor = 'tester' WHERE seq = 2",
+            "UPDATE audit SET node = 'eve' WHERE seq = 2",
+            "UPDATE audit SET node = 'node-1' WHERE seq = 2",
         ),
         (
             "UPDATE archives SET kept = 5",

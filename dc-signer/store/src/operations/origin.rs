@@ -1,0 +1,167 @@
+//! Who made the operators: a record that gives a right counts if whoever's act it is could do that, and whoever had made them, back to
+//! the first one. It is looked at once, since what is before a record does not change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use crate::Error;
+use crate::connection::Session;
+use crate::registry::{Action, Actors, Mismatch, Record, Sha256, operators_of};
+use crate::sql::Value;
+
+use super::{audit, rows};
+
+/// The records about operators that were looked at already, by their hashes.
+#[derive(Debug, Default)]
+pub(super) struct Sound(Mutex<BTreeSet<Sha256>>);
+
+impl Sound {
+    /// Checks a record that made or changed an operator.
+    ///
+    /// Fails with [`Mismatch::OperatorMadeWrongly`].
+    pub(super) async fn check(&self, session: &mut Session, record: &Record) -> Result<(), Error> {
+        let hash = record.hash();
+        if self.all(|all| all.contains(&hash)) {
+            return Ok(());
+        }
+        let mut lineage = Lineage::default();
+        lineage.gather(session, record).await?;
+        if let Err(why) = lineage.follow_to(record) {
+            return Err(Mismatch::OperatorMadeWrongly {
+                name: record.entry.name.clone().unwrap_or_default(),
+                seq: record.seq,
+                actor: record.entry.actor.clone(),
+                why,
+            }
+            .into());
+        }
+        self.all(|all| all.insert(hash));
+        Ok(())
+    }
+
+    fn all<T>(&self, with: impl FnOnce(&mut BTreeSet<Sha256>) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// All records that say whether somebody could make an operator, by their numbers.
+#[derive(Default)]
+struct Lineage {
+    records: BTreeMap<u64, Record>,
+}
+
+impl Lineage {
+    async fn gather(&mut self, session: &mut Session, last: &Record) -> Result<(), Error> {
+        // Word for word the conditions of the indexes; of the first one the log begins with its record.
+        for condition in [
+            "action = 'change-approval'",
+            "action = 'break-glass'",
+            "action <> 'issue' AND name IS NOT NULL AND action = 'change-operator'",
+        ] {
+            let limit = match condition.ends_with("'change-operator'") {
+                true => "LIMIT 1",
+                false => "",
+            };
+            let sql = format!(
+                "SELECT {} FROM audit WHERE {condition} ORDER BY seq {limit}",
+                rows::RECORD
+            );
+            self.add(session, sql, Vec::new()).await?;
+        }
+        let mut known = BTreeSet::new();
+        let mut open: Vec<String> = last.entry.name.iter().cloned().collect();
+        while let Some(name) = open.pop() {
+            if !known.insert(name.clone()) {
+                continue;
+            }
+            let sql = format!(
+                "SELECT {} FROM audit WHERE name = $1 AND action <> 'issue' AND action IN \
+                 ('change-operator', 'renew-operator', 'enable-operator', 'disable-operator')",
+                rows::RECORD
+            );
+            let records = self.add(session, sql, vec![name.as_str().into()]).await?;
+            for record in records.iter().filter(|record| record.seq <= last.seq) {
+                let Some((asked, agreed)) = operators_of(&record.entry.actor) else {
+                    continue;
+                };
+                open.extend(
+                    [Some(asked), agreed]
+                        .into_iter()
+                        .flatten()
+                        .map(str::to_owned),
+                );
+                if let Some(agreed) = agreed {
+                    self.agreement(session, record.seq, asked, agreed).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the last record before another by which one agreed to what the other had asked for.
+    async fn agreement(
+        &mut self,
+        session: &mut Session,
+        before: u64,
+        asked: &str,
+        agreed: &str,
+    ) -> Result<(), Error> {
+        // Word for word the condition of the index.
+        let sql = format!(
+            "SELECT {} FROM audit WHERE action IN ('approve', 'refuse-approval', 'finish-approval') \
+             AND seq < $1 AND action = 'approve' AND actor = $2 ORDER BY seq DESC LIMIT {MOST}",
+            rows::RECORD
+        );
+        let actor = format!("operator:{agreed}");
+        let found = session
+            .fetch(sql, vec![before.into(), actor.as_str().into()])
+            .await?;
+        let asker = format!("operator:{asked}");
+        for row in &found {
+            let approve = rows::record(row)?;
+            let Some(number) = approve.asked_in() else {
+                continue;
+            };
+            let asks = audit::from(session, number, 1).await?;
+            let is_it = |record: &Record| {
+                let entry = &record.entry;
+                record.seq == number && entry.action == Action::AskApproval && entry.actor == asker
+            };
+            if let Some(ask) = asks.into_iter().find(is_it) {
+                self.records.insert(ask.seq, ask);
+                self.records.insert(approve.seq, approve);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(
+        &mut self,
+        session: &mut Session,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<Vec<Record>, Error> {
+        let found = session.fetch(sql, values).await?;
+        let found = found
+            .iter()
+            .map(rows::record)
+            .collect::<Result<Vec<_>, _>>()?;
+        let by_number = found.iter().map(|record| (record.seq, record.clone()));
+        self.records.extend(by_number);
+        Ok(found)
+    }
+
+    /// Walks them up to this one, and says whether it could be done.
+    fn follow_to(&self, last: &Record) -> Result<(), crate::registry::ActorFault> {
+        let mut actors = Actors::default();
+        for record in self.records.range(..last.seq).map(|(_, record)| record) {
+            // Whoever could not is none that makes another.
+            let _ = actors.follow(record);
+        }
+        actors.follow(last)
+    }
+}
+
+/// How many agreements are looked at: an act follows the one that it is done by.
+const MOST: u32 = 1000;
