@@ -1,83 +1,229 @@
 //! Signing processes, told that nothing is to be signed under a certificate any more: so that nothing is either if this signer is
 //! taken over later.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Authority;
-use dc_pki::delegation::{KEY_KEYD, file_of_place, key_location};
+use pki_types::UnixTime;
+
+use super::delegations::Delegations;
+use super::view::View;
+use super::{Authority, Error};
+use dc_pki::delegation::{KEY_FILES, KEY_KEYD, file_of_place, key_location};
+use dc_pki::files;
 use dc_pki::keys::{KeyLocation, ProcessFault, Refusal, Unlock};
-use dc_store::registry::Sha256;
+use dc_pki::names::ZoneName;
+use dc_store::Store;
+use dc_store::registry::{DelegationState, Sha256, ZoneDelegation};
 
-/// A signing process that was not told, and why.
+/// A signing process that does not know, as far as anybody here does, that a slot has ended, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Untold {
-    socket: PathBuf,
+    zone: ZoneName,
+    slot: u32,
     certificate: Sha256,
-    fault: ProcessFault,
+    place: PathBuf,
+    /// None if it was asked, and still holds the certificate.
+    fault: Option<ProcessFault>,
 }
 
 impl fmt::Display for Untold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            socket,
+            zone,
+            slot,
             certificate,
+            place,
             fault,
         } = self;
+        let place = place.display();
+        write!(f, "the signing process at {place} ")?;
+        match fault {
+            Some(fault) => write!(
+                f,
+                "may not know that slot {slot} of zone {zone} has ended, and sign under it: {fault}"
+            )?,
+            None => write!(
+                f,
+                "does not know that slot {slot} of zone {zone} has ended, and signs under it"
+            )?,
+        }
         write!(
             f,
-            "{}: {fault}; so it may still sign under certificate {certificate}: do 'dc-signer keyd end {certificate} --reason WHY' on its machine, unless the service tells it within some minutes",
-            socket.display()
+            "; the service tells it within a minute or two when it answers, and 'dc-signer keyd end {certificate} --reason WHY --socket {place}' on its machine at once"
         )
     }
 }
 
-/// The signing processes that were not told yet.
+/// The ends of slots that this process has told, and those that it could not tell yet.
 #[derive(Debug, Default)]
-pub(super) struct Untolds(Mutex<BTreeMap<Sha256, Untold>>);
+pub(super) struct Untolds(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    done: BTreeSet<Sha256>,
+    left: Vec<Untold>,
+}
 
 impl Untolds {
-    /// Tells the process behind a socket; says whether it knows.
-    pub(super) async fn tell(&self, unlock: &Unlock, socket: &Path, certificate: Sha256) -> bool {
-        let keyd = unlock.process(socket);
+    /// Tells the process at a place that a slot has ended; says whether it knows.
+    async fn tell(
+        &self,
+        unlock: &Unlock,
+        place: &Path,
+        zone: &ZoneName,
+        slot: &ZoneDelegation,
+    ) -> bool {
+        let (keyd, certificate) = (unlock.process(place), slot.certificate_sha256);
         let telling = tokio::task::spawn_blocking(move || keyd.end(certificate)).await;
         // Nobody has to be told whose process is ending.
         let fault = telling
             .unwrap_or(Ok(()))
             .err()
             .filter(|fault| !is_unknown(fault));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(fault) = fault else {
-            all.remove(&certificate);
-            return true;
-        };
-        let untold = Untold {
-            socket: socket.into(),
+        let untold = fault.map(|fault| Untold {
+            zone: zone.clone(),
+            slot: slot.number,
             certificate,
-            fault,
-        };
+            place: place.into(),
+            fault: Some(fault),
+        });
+        let mut told = self.told();
+        let is_of_it = |one: &Untold| one.certificate == certificate && one.place == place;
+        let before = told.left.iter().position(is_of_it);
+        let before = before.map(|at| told.left.remove(at));
         // Once, as long as it is the same.
-        if all.get(&certificate) != Some(&untold) {
-            tracing::warn!(%untold, "a signing process does not know that a certificate has ended");
+        if let Some(untold) = untold.as_ref().filter(|now| before.as_ref() != Some(now)) {
+            tracing::warn!("{untold}");
         }
-        all.insert(certificate, untold);
-        false
+        let knows = untold.is_none();
+        told.left.extend(untold);
+        knows
     }
 
-    fn all(&self) -> Vec<Untold> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.values().cloned().collect()
+    fn is_done(&self, certificate: &Sha256) -> bool {
+        self.told().done.contains(certificate)
+    }
+
+    /// Nobody is left to be told of a certificate.
+    fn done(&self, certificate: Sha256) {
+        let mut told = self.told();
+        told.left.retain(|one| one.certificate != certificate);
+        told.done.insert(certificate);
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Authority {
-    /// The signing processes that this process could not tell yet that a certificate has ended.
+    /// The signing processes that this process could not tell yet that a slot has ended.
     #[must_use]
     pub fn untold(&self) -> Vec<Untold> {
-        self.delegations.untold.all()
+        self.delegations.untold.told().left.clone()
     }
+
+    /// Removes the keys of slots that are gone: what is not there cannot be stolen. A signing process is told that it is to sign
+    /// nothing any more; if it does not answer, what says where it is stays, so that it is told the next time, by whichever
+    /// process of this signer comes next.
+    pub(super) async fn forget_ended(&self, view: &View, now: UnixTime) -> Result<(), Error> {
+        for (zone, slot) in gone(view) {
+            let is_told = self.tell_of_end(zone, slot, now).await?;
+            let folder = self.delegations.folder(&slot.certificate_sha256);
+            for key in KEY_FILES {
+                if key != KEY_KEYD || is_told {
+                    files::remove(&folder.join(key))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whoever has a slot's key that it has ended; says whether nobody is left to be told.
+    async fn tell_of_end(
+        &self,
+        zone: &ZoneName,
+        slot: &ZoneDelegation,
+        now: UnixTime,
+    ) -> Result<bool, Error> {
+        let (untold, certificate) = (&self.delegations.untold, slot.certificate_sha256);
+        let folder = self.delegations.folder(&certificate);
+        if untold.is_done(&certificate) && place(None, &folder).is_none() {
+            return Ok(true);
+        }
+        let mut all_know = true;
+        for place in places(&self.store, &folder, slot, now).await? {
+            all_know &= untold.tell(self.unlock(), &place, zone, slot).await;
+        }
+        if all_know {
+            untold.done(certificate);
+        }
+        Ok(all_know)
+    }
+}
+
+impl Delegations {
+    /// The signing processes that still hold a certificate whose slot has ended, or do not say.
+    pub(super) async fn not_told(
+        &self,
+        store: &Store,
+        now: UnixTime,
+    ) -> Result<Vec<Untold>, dc_store::Error> {
+        let (mut found, view) = (Vec::new(), self.seen());
+        for (zone, slot) in gone(&view) {
+            let certificate = slot.certificate_sha256;
+            for place in places(store, &self.folder(&certificate), slot, now).await? {
+                let keyd = self.unlock().process(&place);
+                let asking = tokio::task::spawn_blocking(move || keyd.status()).await;
+                let fault = match asking {
+                    Ok(Ok(status)) if !status.contains(&certificate.to_string()) => continue,
+                    Ok(said) => said.err(),
+                    Err(_) => continue,
+                };
+                found.push(Untold {
+                    zone: zone.clone(),
+                    slot: slot.number,
+                    certificate,
+                    place,
+                    fault,
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The slots that have ended, but those whose certificate another zone has and uses.
+fn gone(view: &View) -> Vec<(&ZoneName, &ZoneDelegation)> {
+    let zones = view.zones().iter().map(|zone| &zone.managed);
+    let slots = zones.flat_map(|zone| zone.delegations.iter().map(|slot| (&zone.zone, slot)));
+    let (gone, used): (Vec<_>, Vec<_>) =
+        slots.partition(|(_, slot)| slot.state == DelegationState::Gone);
+    let is_used = |ended: &ZoneDelegation| {
+        let mut used = used.iter();
+        used.any(|(_, slot)| slot.certificate_sha256 == ended.certificate_sha256)
+    };
+    let ended = gone.into_iter().filter(|(_, slot)| !is_used(slot));
+    ended.collect()
+}
+
+/// The signing processes that may have the key of a slot that has ended, until its certificate is over.
+async fn places(
+    store: &Store,
+    folder: &Path,
+    slot: &ZoneDelegation,
+    now: UnixTime,
+) -> Result<BTreeSet<PathBuf>, dc_store::Error> {
+    let mut places: BTreeSet<PathBuf> = place(None, folder).into_iter().collect();
+    if now < slot.not_after {
+        let shared = store.shared_delegation(&slot.certificate_sha256).await?;
+        let shared = shared.and_then(|shared| shared.location);
+        places.extend(shared.and_then(|shared| place(Some(&shared), folder)));
+    }
+    Ok(places)
 }
 
 /// The socket of the signing process at a place that the database has, or in the folder of a certificate.

@@ -165,13 +165,14 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Looks at what could be issued with a configuration and its database, and changes nothing.
+    /// Looks at what could be issued with a configuration and its database, and at which signing processes do not know that a slot has
+    /// ended; changes nothing.
     ///
     /// Fails with [`Error::Store`].
     pub async fn look(
         config: &Config,
         store: &Store,
-    ) -> Result<(IssuingStatus, Vec<Missing>), Error> {
+    ) -> Result<(IssuingStatus, Vec<Missing>, Vec<Untold>), Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
@@ -181,7 +182,8 @@ impl Authority {
         let delegations = Delegations::new(config, Me::new()?, sealing);
         let view = delegations.refresh(store).await?;
         let status = IssuingStatus::of(&view, guard.check(now), now);
-        Ok((status, delegations.missing()))
+        let untold = delegations.not_told(store, now).await?;
+        Ok((status, delegations.missing(), untold))
     }
 
     /// Takes the secrets as the database has them now: to be called every few seconds, for a signer that nobody asks for anything.

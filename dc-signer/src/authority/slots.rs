@@ -1,6 +1,5 @@
 //! Acts on one slot of a zone that an operator names: to issue from it, also again, and to end it before its time.
 
-use super::ended;
 use super::issuing_status;
 use super::view::ZoneView;
 use super::{Authority, Error};
@@ -69,20 +68,11 @@ impl Authority {
     /// cannot be removed, though the slot has ended, and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn end_slot(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
-        let certificate = inactive(&view.zone(zone)?.managed, number)?.certificate_sha256;
-        let shared = self.store.shared_delegation(&certificate).await?;
+        inactive(&view.zone(zone)?.managed, number)?;
         let gone = DelegationState::Gone;
         let ended = self.store.move_delegation(zone, number, gone, by).await?;
-        let folder = self.delegations.folder(&certificate);
-        let place = shared.and_then(|shared| shared.location);
-        if let Some(socket) = ended::place(place.as_deref(), &folder) {
-            self.delegations
-                .untold
-                .tell(self.unlock(), &socket, certificate)
-                .await;
-        }
         let view = self.delegations.refresh(&self.store).await?;
-        self.forget_ended(view.zone(zone)?).await?;
+        self.forget_ended(&view, by.at).await?;
         Ok(ended)
     }
 }

@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 
 use pki_types::UnixTime;
 
-use super::error::PkiError;
 use super::loaded::Loaded;
 use super::promise::Promise;
 use super::view::ZoneView;
-use super::{Authority, Error, Step, ended, issuing_status, replicas, rollover};
+use super::{Authority, Error, Step, issuing_status, replicas, rollover};
 use crate::config::Renewals;
-use dc_pki::delegation::KEY_KEYD;
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 use dc_protocol::RenewalInfo;
@@ -195,30 +193,7 @@ impl Authority {
     pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Error> {
         self.guard.check(now)?;
         let view = self.delegations.keep(&self.store, now).await?;
-        for zone in view.zones() {
-            self.forget_ended(zone).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes the keys of slots that are gone: what is not there cannot be stolen. A signing process is told that it is to sign
-    /// nothing any more; if it does not answer, what says where it is stays, so that it is told the next time.
-    pub(super) async fn forget_ended(&self, zone: &ZoneView) -> Result<(), PkiError> {
-        let gone = |slot: &&ZoneDelegation| slot.state == DelegationState::Gone;
-        for slot in zone.managed.delegations.iter().filter(gone) {
-            let folder = self.delegations.folder(&slot.certificate_sha256);
-            let (unlock, sha256) = (self.unlock(), slot.certificate_sha256);
-            let is_told = match ended::place(None, &folder) {
-                Some(socket) => self.delegations.untold.tell(unlock, &socket, sha256).await,
-                None => true,
-            };
-            for key in dc_pki::delegation::KEY_FILES {
-                if key != KEY_KEYD || is_told {
-                    dc_pki::files::remove(&folder.join(key))?;
-                }
-            }
-        }
-        Ok(())
+        self.forget_ended(&view, now).await
     }
 
     /// The renewal information of a zone: asks its devices to renew before their time, if they should.

@@ -10,7 +10,9 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, SameNodeWarning};
+use crate::authority::{
+    self, Authority, ClockError, IssuingStatus, Missing, SameNodeWarning, Untold,
+};
 use crate::checkpoints;
 use crate::config::{
     self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, Step,
@@ -192,7 +194,7 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((mut status, missing, renewals, log, one_name)) => {
+        Ok(((mut status, missing, untold), renewals, log, one_name)) => {
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
@@ -209,6 +211,7 @@ pub async fn readiness(
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);
             found.soon.extend(servers_alone);
             found.soon.extend(missing.iter().map(ToString::to_string));
+            found.soon.extend(untold.iter().map(ToString::to_string));
             let warnings = renewals.iter().flat_map(|renewal| renewal.warnings(now));
             found.soon.extend(warnings);
             found.notes.extend(renewals.iter().map(ToString::to_string));
@@ -222,7 +225,7 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
     let store = dc_store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &store).await?;
-        let (status, missing) = Authority::look(config, &store).await?;
+        let looked = Authority::look(config, &store).await?;
         let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
         let log = checkpoints::compare(config, &store).await.err();
         let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
@@ -231,18 +234,17 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
         log.extend(operators.iter().map(ToString::to_string));
         let replicas = store.replicas(clock::now()?).await?;
         let one_name = authority::of_one_name(&replicas);
-        Ok((status, missing, renewals, log, one_name))
+        Ok((looked, renewals, log, one_name))
     };
     let looked = looked.await;
     store.close().await;
     looked
 }
 
-/// The findings in the database: what could be issued, the keys that are missing, how far renewals are, why the audit log is not
-/// the one that was signed for or operators are not what it says, and signers with one name.
+/// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
+/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, and signers with one name.
 type Looked = (
-    IssuingStatus,
-    Vec<Missing>,
+    (IssuingStatus, Vec<Missing>, Vec<Untold>),
     Vec<renewal::Status>,
     Vec<String>,
     Vec<SameNodeWarning>,

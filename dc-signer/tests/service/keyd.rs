@@ -4,6 +4,7 @@
 mod checkpoints;
 mod commands;
 mod devices;
+mod ends;
 mod pauses;
 mod taken_over;
 
@@ -194,7 +195,11 @@ pub(crate) fn run(arguments: &[&str]) -> (bool, String) {
 
 /// A service whose zone is issued in by the process.
 fn service(process: &Process) -> Rig {
-    let rig = Rig::start();
+    with_process(Rig::start(), process)
+}
+
+/// The same of one that runs.
+fn with_process(rig: Rig, process: &Process) -> Rig {
     let front = process.path("front");
     let config = rig.data().join("config.toml");
     let import = ["zones", "rollover", "cpe.example.com", "--now", "--import"];

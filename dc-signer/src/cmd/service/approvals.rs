@@ -15,6 +15,7 @@ use super::error::Error;
 use super::place::{Acting, Place, Why};
 use super::print;
 use super::rest::Rest;
+use crate::cmd::warn;
 
 /// Agree to acts that take two operators, or refuse them
 #[derive(Debug, clap::Args)]
@@ -252,6 +253,7 @@ impl Approve {
             let me = who.caller().operator().ok_or(Error::NobodyAgrees)?;
             match open.authority.approve(self.number, me, &who.act()?).await? {
                 Approved::Ended(zone) => {
+                    warn(&open.authority.untold());
                     print(&format!("the slot of zone {} has ended", zone.zone))
                 }
                 Approved::KeptOut(operator) => {

@@ -134,6 +134,7 @@ impl Housekeeping {
         if let Err(error) = self.authority.keep_zones(now).await {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
+        self.metrics.set_untold(self.authority.untold().len());
         self.report(told).await;
         self.look_for_twins(told, now).await;
         if let Err(error) = self.app.tidy(now).await {

@@ -351,6 +351,11 @@ impl Metrics {
         self.zones.set(zones, keys);
     }
 
+    /// How many signing processes could not be told of the end of a slot.
+    pub fn set_untold(&self, count: usize) {
+        self.zones.set_untold(count);
+    }
+
     /// How far the renewals of delegation certificates are.
     pub fn set_renewals(&self, zones: &[RenewalProgress]) {
         self.renewals.set(zones);

@@ -1,5 +1,7 @@
 //! Delegation certificates that every signer of the database can sign with: their chains, and their keys if they are sealed.
 
+use pki_types::UnixTime;
+
 use crate::connection::{Row, Session};
 use crate::registry::{Action, Sha256, SharedDelegation};
 use crate::sql::Value;
@@ -83,17 +85,14 @@ pub(super) async fn remove(
         .map(|_| ())
 }
 
-/// Removes one that no zone issues from any more, nor can.
-pub(super) async fn forget_ended(
-    session: &mut Session,
-    certificate_sha256: &Sha256,
-) -> Result<(), Error> {
-    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 = $1 AND NOT EXISTS \
-               (SELECT 1 FROM slots WHERE certificate_sha256 = $1 AND state <> 'gone')";
-    session
-        .execute(sql, vec![certificate_sha256.into()])
-        .await
-        .map(|_| ())
+/// Removes those that no zone issues from any more, nor can. If a signing process has the key of one, the place stays until the
+/// certificate is over: every signer has to tell its process.
+pub(super) async fn forget_ended(session: &mut Session, now: UnixTime) -> Result<(), Error> {
+    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 IN \
+               (SELECT certificate_sha256 FROM slots) AND certificate_sha256 NOT IN \
+               (SELECT certificate_sha256 FROM slots WHERE state <> 'gone' OR (not_after > $1 \
+               AND (location LIKE '/%' OR location LIKE 'tls://%')))";
+    session.execute(sql, vec![now.into()]).await.map(|_| ())
 }
 
 const SELECT: &str = "SELECT certificate_sha256, chain, location, sealed FROM shared_delegations";

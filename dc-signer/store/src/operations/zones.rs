@@ -319,8 +319,7 @@ pub(super) async fn move_delegation(
         ];
         work.session.execute(sql, values).await?;
         if delegation.state == DelegationState::Gone {
-            let sha256 = &delegation.certificate_sha256;
-            shared_delegations::forget_ended(&mut work.session, sha256).await?;
+            shared_delegations::forget_ended(&mut work.session, by.at).await?;
         }
         log_delegation(work, zone, delegation, by).await?;
     }

@@ -9,6 +9,7 @@ use crate::cmd::service::approvals;
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
 use crate::cmd::service::place::{Acting, Open, Why};
+use crate::cmd::warn;
 
 /// End a slot of a zone before its time, and remove its key
 ///
@@ -60,9 +61,7 @@ impl Args {
                 }
                 Outcome::Done(zone) => zone,
             };
-            for untold in open.authority.untold() {
-                eprintln!("warning: {untold}");
-            }
+            warn(&open.authority.untold());
             if let Some(devices) = still_on(open, &ended, slot).await? {
                 eprintln!(
                     "warning: {devices} hold a credential under it, as 'devices list --zone {zone} --on-slot {slot}' shows: clients take it until \

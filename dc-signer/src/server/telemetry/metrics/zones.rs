@@ -48,6 +48,7 @@ pub(super) struct ZoneGauges {
     pause_until: Family<OfZone, Gauge>,
     both_forms: Family<OfZone, Gauge>,
     keys: Family<Certificate, Gauge>,
+    untold: Gauge,
     /// The labels that were set last: a gauge stays as long as what it is about.
     known: Mutex<(Vec<String>, Vec<Certificate>)>,
 }
@@ -68,6 +69,12 @@ impl ZoneGauges {
         r.register("zone_has_both_forms", text, self.both_forms.clone());
         let text = "Whether this process can sign with a delegation certificate";
         r.register("delegation_key_usable", text, self.keys.clone());
+        let text = "How many signing processes could not be told that a slot has ended, each for each slot, and may sign under it";
+        r.register("delegation_ends_untold", text, self.untold.clone());
+    }
+
+    pub(super) fn set_untold(&self, count: usize) {
+        self.untold.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(super) fn set(&self, zones: &[ZoneAble], keys: &[KeyUsable]) {
