@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pki_types::UnixTime;
 
-use super::delegations::Delegations;
+use super::folders::delegations_folder;
 use super::view::View;
 use super::{Authority, Error};
 use dc_pki::delegation::{KEY_FILES, KEY_KEYD, file_of_place, key_location};
@@ -165,35 +165,37 @@ impl Authority {
     }
 }
 
-impl Delegations {
-    /// The signing processes that still hold a certificate whose slot has ended, or do not say.
-    pub(super) async fn not_told(
-        &self,
-        store: &Store,
-        now: UnixTime,
-    ) -> Result<Vec<Untold>, dc_store::Error> {
-        let (mut found, view) = (Vec::new(), self.seen());
-        for (zone, slot) in gone(&view) {
-            let certificate = slot.certificate_sha256;
-            for place in places(store, &self.folder(&certificate), slot, now).await? {
-                let keyd = self.unlock().process(&place);
-                let asking = tokio::task::spawn_blocking(move || keyd.status()).await;
-                let fault = match asking {
-                    Ok(Ok(status)) if !status.contains(&certificate.to_string()) => continue,
-                    Ok(said) => said.err(),
-                    Err(_) => continue,
-                };
-                found.push(Untold {
-                    zone: zone.clone(),
-                    slot: slot.number,
-                    certificate,
-                    place,
-                    fault,
-                });
-            }
+/// The signing processes that still hold a certificate whose slot has ended, or do not say; `data` is this signer's folder.
+///
+/// Fails as the store does.
+pub(super) async fn not_told(
+    store: &Store,
+    view: &View,
+    (data, unlock): (&Path, &Unlock),
+    now: UnixTime,
+) -> Result<Vec<Untold>, dc_store::Error> {
+    let mut found = Vec::new();
+    for (zone, slot) in gone(view) {
+        let certificate = slot.certificate_sha256;
+        let folder = delegations_folder(data).join(certificate.to_string());
+        for place in places(store, &folder, slot, now).await? {
+            let keyd = unlock.process(&place);
+            let asking = tokio::task::spawn_blocking(move || keyd.status()).await;
+            let fault = match asking {
+                Ok(Ok(status)) if !status.contains(&certificate.to_string()) => continue,
+                Ok(said) => said.err(),
+                Err(_) => continue,
+            };
+            found.push(Untold {
+                zone: zone.clone(),
+                slot: slot.number,
+                certificate,
+                place,
+                fault,
+            });
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 /// The slots that have ended, but those whose certificate another zone has and uses.

@@ -182,7 +182,8 @@ impl Authority {
         let delegations = Delegations::new(config, Me::new()?, sealing);
         let view = delegations.refresh(store).await?;
         let status = IssuingStatus::of(&view, guard.check(now), now);
-        let untold = delegations.not_told(store, now).await?;
+        let here = (&*config.data, delegations.unlock());
+        let untold = ended::not_told(store, &view, here, now).await?;
         Ok((status, delegations.missing(), untold))
     }
 
