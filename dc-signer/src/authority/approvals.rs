@@ -56,7 +56,8 @@ impl Authority {
     /// Issues from the zone's next delegation certificate, or asks for a second operator if that takes two; with nobody's name, as
     /// without a credential, it takes one.
     ///
-    /// Fails as [`Self::rollover`] and [`Self::rollover_to`] do.
+    /// Fails with [`Error::AlreadyActive`] for the slot that the zone issues from, and as
+    /// [`Self::rollover`] and [`Self::rollover_to`] do.
     pub async fn rollover_or_ask(
         &self,
         zone: &ZoneName,
@@ -67,6 +68,9 @@ impl Authority {
         who: Option<&OperatorName>,
         by: &Act,
     ) -> Result<Outcome<Zone>, Error> {
+        if let Some(number) = to {
+            slots::can_move(&self.managed(zone).await?, number)?;
+        }
         let takes_two = self.four_eyes().await?.rollover;
         let Some(who) = who.filter(|_| takes_two) else {
             let moved = match to {
@@ -147,8 +151,9 @@ impl Authority {
 
     /// Agrees to what another operator has asked for, and does it in the names of both.
     ///
-    /// Fails with [`Error::RoleTooLow`], with [`Error::AskerGone`] if whoever asked may not do it any more, as
-    /// [`Store::approve`](dc_store::Store::approve) does, and with what doing it fails with: then the same again tries it again.
+    /// Fails with [`Error::RoleTooLow`], with [`Error::AskerGone`] if whoever asked may not do it any more, with
+    /// [`Error::KeyElsewhere`], as [`Store::approve`](dc_store::Store::approve) does, and with what doing it fails with: then the same
+    /// again tries it again, and [refusing](Self::refuse) takes it back.
     pub async fn approve(
         &self,
         number: u64,
@@ -166,6 +171,7 @@ impl Authority {
             let name = asked.asked_by;
             return Err(Error::AskerGone { name });
         }
+        self.check_possible(&what, asked.state).await?;
         let name = who.operator_name();
         let agreed = self.store.approve(number, name, by).await?;
         // It was checked against the log just now.
@@ -178,7 +184,51 @@ impl Authority {
         Ok(done)
     }
 
-    /// Refuses what an operator has asked for, who may do so too.
+    /// Shows, before anybody's word is on record, that an act of slots can be done, and here.
+    async fn check_possible(&self, what: &Asked, state: ApprovalState) -> Result<(), Error> {
+        // It may be done and not marked so, if this process ended between the two.
+        let is_new = state == ApprovalState::Waiting;
+        match what {
+            Asked::Rollover {
+                zone,
+                certificate_sha256,
+                ..
+            } => {
+                let (zone, slot) = self.slot_with(zone, certificate_sha256).await?;
+                let view = self.delegations.refresh(&self.store).await?;
+                let found = view.zone(&zone)?;
+                if is_new {
+                    slots::can_move(&found.managed, slot.number)?;
+                }
+                match self.check_key(found, &slot).await {
+                    Err(error) if !matches!(error, Error::NotForClients { .. }) => {
+                        let why = error.to_string();
+                        Err(Error::KeyElsewhere { why })
+                    }
+                    checked => checked,
+                }
+            }
+            Asked::EndSlot {
+                zone,
+                certificate_sha256,
+                ..
+            } if is_new => {
+                let (zone, slot) = self.slot_with(zone, certificate_sha256).await?;
+                slots::can_end(&self.managed(&zone).await?, slot.number)?;
+                Ok(())
+            }
+            Asked::AddOperator(_)
+            | Asked::DisableOperator { .. }
+            | Asked::EndSlot { .. }
+            | Asked::EnableOperator(_)
+            | Asked::LowerApproval { .. }
+            | Asked::NewName { .. }
+            | Asked::RenewOperator(_)
+            | Asked::Retire { .. } => Ok(()),
+        }
+    }
+
+    /// Refuses what an operator has asked for, who may do so too, until it is done.
     ///
     /// Fails with [`Error::RoleTooLow`], and as [`Store::refuse_approval`](dc_store::Store::refuse_approval) does.
     pub async fn refuse(
@@ -273,11 +323,21 @@ pub fn waits(approval: &Approval, now: UnixTime) -> bool {
     is_open && now < approval.ends
 }
 
-/// The state in a word; `ended` if nobody has said anything in time.
+/// Who agreed to it, if it is not done for all that, with what can be done; none of what is over.
+#[must_use]
+pub fn agreed_in_vain(approval: &Approval, now: UnixTime) -> Option<String> {
+    let is_agreed = approval.state == ApprovalState::Approved && waits(approval, now);
+    let by = approval.decided_by.as_ref().filter(|_| is_agreed)?;
+    Some(format!(
+        "by {by}, and not done: it is being done now, or {by} was told what was in its way; agreeing again tries it again, refusing takes it back"
+    ))
+}
+
+/// The state in a word; `ended` if it was not done in time.
 #[must_use]
 pub fn word(approval: &Approval, now: UnixTime) -> &'static str {
     match approval.state {
-        ApprovalState::Waiting if now >= approval.ends => "ended",
+        ApprovalState::Waiting | ApprovalState::Approved if now >= approval.ends => "ended",
         state => state.as_str(),
     }
 }

@@ -25,6 +25,12 @@ pub(super) use dc_pki::Error as PkiError;
 /// [`Error::kind`] says how devices and operators are told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The zone was to move on to what it issues from.
+    #[error("slot {number} is what the zone issues from: nothing is to be done")]
+    AlreadyActive {
+        /// Its number.
+        number: u32,
+    },
     /// Whoever asked for an act that takes two operators may not do it any more.
     #[error(
         "{name}, who asked for this, may not do it any more: refuse it, and ask yourself if it is to be done"
@@ -66,6 +72,14 @@ pub enum Error {
     /// A device cannot be added.
     #[error("{}", conflict_text(*.0))]
     Conflict(Conflict),
+    /// Somebody agrees to a rollover where the certificate's key is not.
+    #[error(
+        "{why}: agree to it on a signer that has the key, or have it brought here first; nothing is agreed to yet"
+    )]
+    KeyElsewhere {
+        /// The reason.
+        why: String,
+    },
     /// An idempotency key came with another request before.
     #[error("this idempotency key came with another request: use a new one for each new request")]
     KeyOfOtherRequest,

@@ -27,8 +27,10 @@ impl Error {
             Self::CredentialEnded { .. } => Kind::TokenRequired,
             Self::RenewWithNewer | Self::RoleTooLow { .. } => Kind::Forbidden,
             Self::Code(_) | Self::CodesOff => Kind::CodeRefused,
-            Self::AskerGone { .. }
+            Self::AlreadyActive { .. }
+            | Self::AskerGone { .. }
             | Self::Conflict(_)
+            | Self::KeyElsewhere { .. }
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
             | Self::NameOfSuspended { .. }

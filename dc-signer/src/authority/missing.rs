@@ -94,7 +94,8 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
         Error::Pki(error) => brief_of_files(zone, error),
         Error::Setup(error) => brief_of_setup(error),
-        Error::AskerGone { .. }
+        Error::AlreadyActive { .. }
+        | Error::AskerGone { .. }
         | Error::BadCsr(_)
         | Error::BadIdempotencyKey { .. }
         | Error::Busy
@@ -103,6 +104,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::CodesOff
         | Error::Conflict(_)
         | Error::CredentialEnded { .. }
+        | Error::KeyElsewhere { .. }
         | Error::KeyNotEverywhere { .. }
         | Error::KeyNotHere { .. }
         | Error::KeyOfOtherRequest

@@ -37,7 +37,11 @@ impl Authority {
     }
 
     /// Shows that a slot that may become active could be issued from here.
-    async fn check_key(&self, zone: &ZoneView, slot: &ZoneDelegation) -> Result<(), Error> {
+    pub(super) async fn check_key(
+        &self,
+        zone: &ZoneView,
+        slot: &ZoneDelegation,
+    ) -> Result<(), Error> {
         let tried;
         let key = match slot.state {
             DelegationState::Next => issuing_status::key(zone, slot)?,
@@ -86,6 +90,19 @@ pub(super) fn can_end(zone: &Zone, number: u32) -> Result<&ZoneDelegation, regis
     match slot.state {
         DelegationState::Gone => Err(registry::Error::SlotIsGone { number }),
         _ => Ok(slot),
+    }
+}
+
+/// The slot, if the zone can move on to it, or back.
+///
+/// Fails with [`UnknownDelegation`](registry::Error::UnknownDelegation), [`Error::AlreadyActive`] and
+/// [`SlotIsGone`](registry::Error::SlotIsGone).
+pub(super) fn can_move(zone: &Zone, number: u32) -> Result<&ZoneDelegation, Error> {
+    let slot = slot(zone, number)?;
+    match slot.state {
+        DelegationState::Active => Err(Error::AlreadyActive { number }),
+        DelegationState::Gone => Err(registry::Error::SlotIsGone { number }.into()),
+        DelegationState::Next | DelegationState::Draining => Ok(slot),
     }
 }
 

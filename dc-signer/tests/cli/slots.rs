@@ -32,10 +32,10 @@ fn a_move_to_the_wrong_certificate_is_taken_back_and_that_certificate_ended() {
         .run(&[&ROLLOVER[..], &["--to", "1"]].concat())
         .succeeded();
     assert_eq!(states(&signer), ["active", "draining"]);
-    // Asked again it is so.
+    // Nobody is asked to agree to what is so.
     signer
         .run(&[&ROLLOVER[..], &["--to", "1"]].concat())
-        .succeeded();
+        .refused(&["slot 1 is what the zone issues from"]);
     let end = |arguments: &[&str]| signer.run(&[&END[..], arguments].concat());
     end(&["1", "--yes"]).refused(&["slot 1", "issues from", "roll over"]);
     end(&["2"]).refused(&["nothing was changed", "--yes"]);
@@ -43,7 +43,7 @@ fn a_move_to_the_wrong_certificate_is_taken_back_and_that_certificate_ended() {
     assert_eq!(states(&signer), ["active", "gone"]);
     assert_eq!(keys(&signer), 1, "the other key is removed");
     let back = signer.run(&[&ROLLOVER[..], &["--to", "2"]].concat());
-    back.refused(&["gone cannot become active"]);
+    back.refused(&["slot 2", "has ended for good"]);
     let none = signer.run(&[&ROLLOVER[..], &["--to", "9"]].concat());
     none.refused(&["no slot 9"]);
     signer.run(&["audit", "verify"]).succeeded();

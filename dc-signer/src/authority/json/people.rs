@@ -47,7 +47,8 @@ pub struct Approval {
     pub asked: u64,
     /// When it can be agreed to no more.
     pub ends: u64,
-    /// `waiting`, `approved` while it is being done, `done`, `refused`, or `ended` if nobody has said anything in time.
+    /// `waiting`, `approved` while it is being done or if something was in its way, `done`, `refused`, or `ended` if it was not done in
+    /// time.
     pub state: String,
     /// The operator who agreed or refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::bench::{Bench, zone};
-use crate::authority::approvals::{Approved, Move, Outcome};
+use crate::authority::approvals::{Approved, Move, Outcome, agreed_in_vain, word};
+use crate::authority::grants::Grant;
 use crate::authority::json::Replace;
-use crate::authority::{Act, Authority};
+use crate::authority::{Act, Authenticated, Authority, Error};
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
 use dc_store::registry::{Access, DelegationState, FourEyes, Operator, OperatorName, Role, Sha256};
@@ -15,8 +16,10 @@ use dc_store::registry::{Access, DelegationState, FourEyes, Operator, OperatorNa
 on_both! {
     a_certificate_that_was_imported_by_hand_waits_for_two,
     a_new_name_counts_as_a_retirement,
+    nobody_agrees_where_the_key_is_not_and_nothing_moves_to_what_it_issues_from,
     one_admin_does_not_leave_one_admin,
     the_log_has_what_takes_two_and_a_laxer_configuration_weakens_nothing,
+    what_was_agreed_to_in_vain_is_taken_back_or_done_later,
 }
 
 const STRICT: &str = "[approval]\nrollover = true\nretire_above = 1\nzones_end = true\n";
@@ -50,10 +53,23 @@ async fn leave_them_alone(bench: &Bench) {
     out.await.unwrap();
 }
 
-async fn agree(authority: &Authority, number: u64, who: &str, now: UnixTime) -> Approved {
+async fn try_to_agree(
+    authority: &Authority,
+    number: u64,
+    who: &str,
+    now: UnixTime,
+) -> Result<Approved, Error> {
+    let who_is = shown(authority, who, now).await;
+    authority.approve(number, &who_is, &of(who, now)).await
+}
+
+async fn shown(authority: &Authority, who: &str, now: UnixTime) -> Authenticated {
     let shown = authority.authenticate(&token(who), now).await;
-    let who_is = shown.unwrap().unwrap();
-    let agreed = authority.approve(number, &who_is, &of(who, now)).await;
+    shown.unwrap().unwrap()
+}
+
+async fn agree(authority: &Authority, number: u64, who: &str, now: UnixTime) -> Approved {
+    let agreed = try_to_agree(authority, number, who, now).await;
     agreed.unwrap()
 }
 
@@ -201,5 +217,100 @@ async fn a_certificate_that_was_imported_by_hand_waits_for_two(database: &Databa
     let waits = number(asked.await.unwrap());
     agree(&bench.authority, waits, "bob", soaked).await;
     assert_eq!(state(slot).await, DelegationState::Active);
+    bench.store.verify_audit().await.unwrap();
+}
+
+async fn what_was_agreed_to_in_vain_is_taken_back_or_done_later(database: &Database) {
+    let bench = Bench::empty(database, STRICT).await;
+    let (authority, now) = (&bench.authority, bench.now);
+    admins(&bench, &["alice", "bob", "carol"]).await;
+    authority.record_four_eyes(now).await.unwrap();
+    let alice = shown(authority, "alice", now).await;
+    let ends = bench.after(80 * 86_400);
+    let ask = async |next: &str| {
+        let grant = Grant::Renew(name("carol"), (token(next), ends));
+        let by = of("alice", now);
+        let asked = authority.grant_or_ask(&grant, Some(&alice), &by);
+        number(asked.await.unwrap())
+    };
+    let become_one = async |role: Role| {
+        let carol = Operator::new(name("carol"), role, token("carol"), Some(ends));
+        let by = bench.by(now);
+        bench.store.put_operator(&carol, &by).await.unwrap();
+    };
+    for taken_back in [true, false] {
+        let waits = ask(&format!("next-{taken_back}")).await;
+        become_one(Role::Operator).await;
+        let error = try_to_agree(authority, waits, "bob", now).await;
+        assert!(matches!(error, Err(Error::OtherRole { .. })), "{error:?}");
+        let listed = authority.approvals().await.unwrap().remove(0);
+        assert_eq!((listed.number, word(&listed, now)), (waits, "approved"));
+        assert_eq!(word(&listed, bench.after(2 * 86_400)), "ended");
+        let said = agreed_in_vain(&listed, now).unwrap();
+        assert!(said.contains("by bob, and not done"), "{said}");
+        bench.store.verify_audit().await.unwrap();
+        become_one(Role::Admin).await;
+        match taken_back {
+            true => {
+                let by = of("alice", now);
+                authority.refuse(waits, &alice, &by).await.unwrap();
+                let late = try_to_agree(authority, waits, "bob", now).await;
+                let late = late.unwrap_err().to_string();
+                assert!(late.contains("waits for nobody"), "{late}");
+            }
+            false => {
+                agree(authority, waits, "bob", now).await;
+                let late = authority.refuse(waits, &alice, &of("alice", now)).await;
+                late.unwrap_err();
+            }
+        }
+        let listed = authority.approvals().await.unwrap().remove(0);
+        let expected = if taken_back { "refused" } else { "done" };
+        assert_eq!(word(&listed, now), expected);
+        assert_eq!(agreed_in_vain(&listed, now), None);
+        bench.store.verify_audit().await.unwrap();
+    }
+}
+
+async fn nobody_agrees_where_the_key_is_not_and_nothing_moves_to_what_it_issues_from(
+    database: &Database,
+) {
+    let bench = Bench::empty(database, STRICT).await;
+    let now = bench.now;
+    admins(&bench, &["alice", "bob"]).await;
+    bench.authority.record_four_eyes(now).await.unwrap();
+    bench.add_zone("cpe.example.com", Forms::Both).await;
+    let first = bench.import(now).await;
+    bench.authority.keep_zones(now).await.unwrap();
+    let (zone, alice, by) = (zone(), name("alice"), of("alice", now));
+    let ask = async |slot: u32| {
+        let wanted = Move {
+            to: Some(slot),
+            leave_signers_out: true,
+        };
+        let asked = bench
+            .authority
+            .rollover_or_ask(&zone, wanted, Some(&alice), &by);
+        asked.await
+    };
+    let refused = ask(first).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("slot 1 is what the zone issues from"),
+        "{refused}"
+    );
+    let other = bench.other(database).await;
+    let next = bench.import(now).await;
+    let waits = number(ask(next).await.unwrap());
+    let head = bench.store.audit_head().await.unwrap().seq;
+    let refused = try_to_agree(&other, waits, "bob", now).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("agree to it on a signer that has the key"),
+        "{refused}"
+    );
+    // So it still waits.
+    assert_eq!(bench.store.audit_head().await.unwrap().seq, head);
+    let done = agree(&bench.authority, waits, "bob", now).await;
+    assert!(matches!(done, Approved::RolledOver(_)), "{done:?}");
     bench.store.verify_audit().await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::Subcommand;
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
-use dc_signer::authority::approvals::{Approved, Asked, Outcome, waits, word};
+use dc_signer::authority::approvals::{Approved, Asked, Outcome, agreed_in_vain, waits, word};
 use dc_signer::authority::{database, json};
 use dc_store::registry::{Approval, FourEyes, Role};
 use pki_types::UnixTime;
@@ -180,6 +180,8 @@ impl fmt::Display for Shown<'_> {
         let mut lines = vec![("asked by", asked), ("what", what.to_string())];
         let reason = approval.reason.to_string();
         lines.push(("reason", reason));
+        let agreed = agreed_in_vain(approval, *now);
+        lines.extend(agreed.map(|agreed| ("agreed", agreed)));
         let would = would.iter().cloned();
         lines.extend(would.map(|line| ("effect", line)));
         match (waits(approval, *now), &approval.decided_by) {

@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 
 use super::layout::{Place, Who, page, token};
 use super::show::{distance, moment, name};
-use crate::authority::approvals::{Asked, waits, word};
+use crate::authority::approvals::{Asked, agreed_in_vain, waits, word};
 use crate::web::act::may_act;
 use dc_store::registry::{Approval, Device, Reason};
 
@@ -82,6 +82,9 @@ impl ApprovalsPage<'_> {
                     dt { "Until" } dd { (moment(*ends)) ", " (distance(*ends, self.now)) }
                     @for device in &row.devices {
                         dt { (device.external_id) } dd { (name(&device.name)) }
+                    }
+                    @if let Some(agreed) = agreed_in_vain(row.approval, self.now) {
+                        dt { "Agreed" } dd { (agreed) }
                     }
                     @for line in &row.effect {
                         dt { "Now" } dd { (line) }

@@ -99,11 +99,11 @@ impl Store {
         .await
     }
 
-    /// Records that an act was done that was agreed to.
+    /// Records that an act was done that was agreed to, also if somebody refused it meanwhile.
     pub async fn mark_done(&self, number: u64, by: &Act) -> Result<(), Error> {
         self.write("mark_done", async |work| {
             let agreed = one(&mut work.session, number).await?;
-            if agreed.state != ApprovalState::Approved {
+            if matches!(agreed.state, ApprovalState::Waiting | ApprovalState::Done) {
                 return Ok(());
             }
             let mut entry = work.entry(Action::FinishApproval, by);

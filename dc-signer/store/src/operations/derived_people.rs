@@ -175,9 +175,9 @@ impl Asked {
         }
         let state = match (&self.decided, self.done) {
             (None, _) => ApprovalState::Waiting,
+            (Some(_), Some(_)) => ApprovalState::Done,
             (Some((_, true, _)), None) => ApprovalState::Approved,
-            (Some((_, true, _)), Some(_)) => ApprovalState::Done,
-            (Some((_, false, _)), _) => ApprovalState::Refused,
+            (Some((_, false, _)), None) => ApprovalState::Refused,
         };
         let by = self.decided.as_ref().map_or(seq, |(seq, ..)| *seq);
         let by = self.done.unwrap_or(by);

@@ -34,7 +34,7 @@ pub struct Approval {
 pub enum ApprovalState {
     /// Nobody has said anything.
     Waiting,
-    /// Another operator agreed, and it is being done.
+    /// Another operator agreed, and it is not done: it is being done, or something was in its way.
     Approved,
     /// An operator did not agree.
     Refused,
@@ -69,13 +69,14 @@ impl Approval {
         }
     }
 
-    /// Checks that it can be refused now, which whoever asked may do too.
+    /// Checks that it can be refused now, which whoever asked may do too, and whoever agreed.
     ///
     /// Fails with [`Error::ApprovalOver`].
     pub fn may_refuse(&self, now: UnixTime) -> Result<(), Error> {
-        match self.state == ApprovalState::Waiting && now < self.ends {
-            true => Ok(()),
-            false => Err(Error::ApprovalOver),
+        match self.state {
+            // What was agreed to and could not be done would wait for its time else, and could be done at any moment until then.
+            ApprovalState::Waiting | ApprovalState::Approved if now < self.ends => Ok(()),
+            _ => Err(Error::ApprovalOver),
         }
     }
 }

@@ -11,6 +11,7 @@ on_both! {
     what_was_decided_stays_so_whatever_the_row_says,
     it_ends_after_its_time,
     nobody_agrees_to_what_somebody_has_put_in_its_place,
+    what_was_agreed_to_is_refused_until_it_is_done,
     whoever_asked_may_take_it_back_and_not_agree,
 }
 
@@ -280,4 +281,31 @@ async fn nobody_agrees_who_is_not_what_the_log_says(db: &Database) {
         panic!("{agreed:?}");
     };
     assert!(matches!(source, Mismatch::NoRecord { .. }));
+}
+
+async fn what_was_agreed_to_is_refused_until_it_is_done(db: &Database) {
+    let store = &*db.store;
+    // By whoever agreed, by whoever asked, and while it is being done.
+    for who in ["bob", "alice", "carol"] {
+        let number = asked(store).await;
+        let agree = async || store.approve(number, &name("bob"), &of("bob", NOW)).await;
+        agree().await.unwrap();
+        let no = of(who, NOW + 1).because("in vain".parse().ok());
+        let refused_it = store.refuse_approval(number, &name(who), &no).await;
+        let decided = refused_it.unwrap();
+        assert_eq!(
+            (decided.state, decided.decided_by),
+            (ApprovalState::Refused, Some(name(who)))
+        );
+        store.verify_audit().await.unwrap();
+        let error = agree().await.unwrap_err();
+        assert_eq!(refused(error), registry::Error::ApprovalOver);
+        if who == "carol" {
+            let both = of("alice+bob", NOW + 1);
+            store.mark_done(number, &both).await.unwrap();
+            let listed = store.approvals().await.unwrap().remove(0);
+            assert_eq!(listed.state, ApprovalState::Done);
+            store.verify_audit().await.unwrap();
+        }
+    }
 }
