@@ -15,7 +15,7 @@ use crate::authority::{
 };
 use crate::checkpoints;
 use crate::config::{
-    self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, Step,
+    self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, NamedZone, Step,
 };
 
 use crate::renewal;
@@ -194,7 +194,7 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok(((mut status, missing, untold), renewals, log, one_name)) => {
+        Ok(((mut status, missing, untold), renewals, log, one_name, not_there)) => {
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
@@ -210,6 +210,7 @@ pub async fn readiness(
             found.soon.extend(both_forms);
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);
             found.soon.extend(servers_alone);
+            found.soon.extend(not_there.iter().map(ToString::to_string));
             found.soon.extend(missing.iter().map(ToString::to_string));
             found.soon.extend(untold.iter().map(ToString::to_string));
             let warnings = renewals.iter().flat_map(|renewal| renewal.warnings(now));
@@ -234,7 +235,10 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
         log.extend(operators.iter().map(ToString::to_string));
         let replicas = store.replicas(clock::now()?).await?;
         let one_name = authority::of_one_name(&replicas);
-        Ok((looked, renewals, log, one_name))
+        let there = store.zones().await?;
+        let mut not_there = config.named_zones();
+        not_there.retain(|named| !there.iter().any(|zone| named.is(&zone.zone)));
+        Ok((looked, renewals, log, one_name, not_there))
     };
     let looked = looked.await;
     store.close().await;
@@ -242,12 +246,14 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
 }
 
 /// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
-/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, and signers with one name.
+/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name, and
+/// zones that the configuration names and that are not there.
 type Looked = (
     (IssuingStatus, Vec<Missing>, Vec<Untold>),
     Vec<renewal::Status>,
     Vec<String>,
     Vec<SameNodeWarning>,
+    Vec<NamedZone>,
 );
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.

@@ -288,3 +288,39 @@ fn what_others_may_read_or_change_is_said_by_check_and_serve() {
     );
     set_permissions(rig.data(), Permissions::from_mode(0o700)).unwrap();
 }
+
+#[test]
+fn a_zone_that_the_configuration_names_and_that_is_not_there_is_said() {
+    let rig = Rig::start();
+    let config = rig.data().join("config.toml");
+    let zone = |what: &str| {
+        let act = ["zones", what, "other.example.com", "--reason", "a test"];
+        let (done, said) = crate::ready::command(&act, &config);
+        assert!(done, "{said}");
+        said
+    };
+    zone("add");
+    let named = "[[order_command]]\ncommand = ['/bin/false']\nzones = ['other.example.com']\n[[manufacturers]]\nname = 'acme'\nanchors = 'tls/chain.pem'\nzone = 'other.example.com'\n[limits]";
+    rig.edit_config("[limits]", named);
+    let says_of_both = |said: &str, is_gone: bool| {
+        for table in ["[[order_command]] of /bin/false", "[[manufacturers]] of"] {
+            let is_said = said.lines().any(|line| {
+                line.starts_with("warning: ")
+                    && line.contains(table)
+                    && line.contains("names zone other.example.com, which is not there")
+            });
+            assert_eq!(is_said, is_gone, "{table}: {said}");
+        }
+    };
+    let (code, said) = check(&config);
+    assert_eq!(code, Some(0), "{said}");
+    says_of_both(&said, false);
+    says_of_both(&zone("remove"), true);
+    let (code, said) = check(&config);
+    assert_eq!(code, Some(0), "{said}");
+    says_of_both(&said, true);
+    assert!(
+        said.contains("but for the warnings, nothing is wrong with"),
+        "{said}"
+    );
+}

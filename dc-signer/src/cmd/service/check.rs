@@ -66,10 +66,16 @@ impl Args {
             eprintln!("error: {fault}");
         }
         match last {
-            None => print(&format!(
-                "nothing is wrong with {}{by}",
-                self.config.display()
-            )),
+            None => {
+                let but = match found.soon.is_empty() {
+                    true => "",
+                    false => "but for the warnings, ",
+                };
+                print(&format!(
+                    "{but}nothing is wrong with {}{by}",
+                    self.config.display()
+                ))
+            }
             // One line each: the last is what the command fails with.
             Some(why) => Err(SetupError::NotReady { why }.into()),
         }

@@ -71,7 +71,9 @@ async fn hold(
     let now = reference(session, now).await?;
     let until = now.saturating_add(int(time.as_secs()));
     let name = zone.to_string();
-    let sql = "INSERT INTO renewals (zone) VALUES ($1) ON CONFLICT (zone) DO NOTHING";
+    // One that was removed meanwhile gets none any more.
+    let sql = "INSERT INTO renewals (zone) SELECT zone FROM zones WHERE zone = $1 \
+               ON CONFLICT (zone) DO NOTHING";
     session.execute(sql, vec![name.as_str().into()]).await?;
     // One that is held until long after now was held by a clock that has been set since.
     let sql = "UPDATE renewals SET holder = $2, holder_node = $3, held_until = $4 WHERE zone = $1 \

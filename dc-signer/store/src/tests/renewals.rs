@@ -9,6 +9,7 @@ on_both! {
     one_that_has_lost_a_renewal_writes_nothing,
     a_renewal_is_read_as_it_was_written,
     a_hold_from_the_future_keeps_nobody_out,
+    a_zone_that_was_removed_meanwhile_gets_no_row,
 }
 
 const MINUTES: Duration = Duration::from_secs(600);
@@ -19,6 +20,7 @@ fn by(now: UnixTime) -> Act {
 
 async fn one_process_at_a_time_holds_a_renewal(db: &Database) {
     let (store, other) = (&*db.store, db.other().await);
+    add_zone(store).await;
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
     let held = store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
     assert_eq!(held.unwrap().unwrap().holder.unwrap().node, "node-1");
@@ -44,6 +46,7 @@ async fn one_process_at_a_time_holds_a_renewal(db: &Database) {
 }
 
 async fn one_that_has_lost_a_renewal_writes_nothing(db: &Database) {
+    add_zone(&db.store).await;
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
     let by = by(now);
     let hold = async |id| {
@@ -64,13 +67,14 @@ async fn one_that_has_lost_a_renewal_writes_nothing(db: &Database) {
     let theirs = hold([2; 16]).await;
     assert!(!note(&mine, [1; 16], false).await);
     assert_eq!(theirs.attempts, 0);
-    assert_eq!(db.store.audit_head().await.unwrap().seq, 0);
+    assert_eq!(db.store.audit_head().await.unwrap().seq, 1);
     assert!(note(&theirs, [2; 16], true).await);
     assert!(!note(&theirs, [2; 16], true).await, "it is free");
-    assert_eq!(db.store.audit_head().await.unwrap().seq, 1);
+    assert_eq!(db.store.audit_head().await.unwrap().seq, 2);
 }
 
 async fn a_renewal_is_read_as_it_was_written(db: &Database) {
+    add_zone(&db.store).await;
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
     let by = by(now);
     let held = db.store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
@@ -92,7 +96,7 @@ async fn a_renewal_is_read_as_it_was_written(db: &Database) {
         .await;
     assert!(noted.unwrap());
     assert_eq!(db.store.renewals().await.unwrap(), [written]);
-    let record = db.store.audit_from(1, 1).await.unwrap().remove(0).entry;
+    let record = db.store.audit_from(2, 1).await.unwrap().remove(0).entry;
     assert_eq!(record.action, Action::FailOrder);
     assert_eq!(record.actor, "signer");
     assert_eq!(record.credential_sha256, Some(key("certificate")));
@@ -101,6 +105,7 @@ async fn a_renewal_is_read_as_it_was_written(db: &Database) {
 }
 
 async fn a_hold_from_the_future_keeps_nobody_out(db: &Database) {
+    add_zone(&db.store).await;
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
     let held = db.store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
     assert!(held.unwrap().is_some());
@@ -108,4 +113,15 @@ async fn a_hold_from_the_future_keeps_nobody_out(db: &Database) {
         .await;
     let taken = db.store.hold_renewal(&zone, [2; 16], MINUTES, now).await;
     assert!(taken.unwrap().is_some());
+}
+
+async fn a_zone_that_was_removed_meanwhile_gets_no_row(db: &Database) {
+    add_zone(&db.store).await;
+    let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
+    let hold = async || db.store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
+    assert!(hold().await.unwrap().is_some());
+    let why = by(now).because("a mistake".parse().ok());
+    db.store.remove_zone(&zone, &why).await.unwrap();
+    assert_eq!(hold().await.unwrap(), None);
+    assert_eq!(db.store.renewals().await.unwrap(), []);
 }
