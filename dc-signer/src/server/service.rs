@@ -250,6 +250,12 @@ impl Reloader {
     ///
     /// Fails with what reading the file, the certificate and the delegation certificates fails with.
     pub async fn reload(&self, path: &Path) -> Result<(), Error> {
+        let read = self.read_again(path).await;
+        self.shared.metrics.set_reload_failed(read.is_err());
+        read
+    }
+
+    async fn read_again(&self, path: &Path) -> Result<(), Error> {
         let Shared {
             started,
             settings,

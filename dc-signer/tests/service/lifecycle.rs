@@ -109,6 +109,11 @@ fn a_reload_takes_a_new_certificate_and_drops_no_connection() {
     rig.wait_until("the reload is refused", || {
         rig.log().contains("not reloaded")
     });
+    let failed = |client: &crate::client::Client, is_so: u8| {
+        let line = format!("\ndc_reload_failed {is_so}\n");
+        client.get("/metrics").body.contains(&line)
+    };
+    rig.wait_until("the metrics say so", || failed(&client, 1));
     assert_eq!(
         client.tls().unwrap().conn.peer_certificates().unwrap()[0],
         old
@@ -117,6 +122,7 @@ fn a_reload_takes_a_new_certificate_and_drops_no_connection() {
     rig.reload();
     let trusting = crate::client::Client::new(rig.port, &tls.join("chain.pem"));
     assert_eq!(trusting.get("/healthz").status, 200);
+    assert!(failed(&trusting, 0));
     before.write_all(b"\r\n").unwrap();
     before.flush().unwrap();
     assert_eq!(read(&mut before).status, 200);

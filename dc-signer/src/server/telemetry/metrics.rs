@@ -60,6 +60,7 @@ pub struct Metrics {
     expiring: Family<Within, Gauge>,
     clones: Gauge,
     ready: Gauge,
+    reload_failed: Gauge,
     own_certificate: [Gauge; 2],
     zones: ZoneGauges,
     people: PeopleGauges,
@@ -128,6 +129,7 @@ impl Metrics {
             expiring: Family::default(),
             clones: Gauge::default(),
             ready: Gauge::default(),
+            reload_failed: Gauge::default(),
             own_certificate: [Gauge::default(), Gauge::default()],
             zones: ZoneGauges::default(),
             people: PeopleGauges::default(),
@@ -192,6 +194,8 @@ impl Metrics {
         r.register("clock_skew_seconds", text, self.clock_skew.clone());
         let text = "Whether the service is ready";
         r.register("ready", text, self.ready.clone());
+        let text = "Whether the configuration could not be read again when that was last wanted: the next start fails";
+        r.register("reload_failed", text, self.reload_failed.clone());
         let [begins, ends] = &self.own_certificate;
         let text = "When the certificate that the service shows begins, in seconds since 1970";
         r.register(
@@ -332,6 +336,11 @@ impl Metrics {
             gauge.set(signed(*count));
         }
         self.clones.set(signed(fleet.clones));
+    }
+
+    /// Sets whether the configuration was refused when it was last read again.
+    pub fn set_reload_failed(&self, failed: bool) {
+        self.reload_failed.set(i64::from(failed));
     }
 
     /// Sets readiness.
