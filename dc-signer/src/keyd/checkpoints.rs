@@ -173,8 +173,13 @@ impl Checkpoints {
             ));
         }
         let beyond = usize::try_from(beyond).unwrap_or(usize::MAX);
-        match self.grown().has_room(uptime, beyond) {
+        let mut grown = self.grown();
+        match grown.has_room(uptime, beyond) {
             true => Ok(()),
+            false if grown.is_of_lost(uptime) => refused(
+                "nothing is signed for in the hour after the signing process has lost its own log, because nobody knows what was signed before: it goes on by itself when the hour is over"
+                    .to_owned(),
+            ),
             false => refused(format!(
                 "with a tree of {new} records more than {most} new ones were signed for in an hour, which is checkpoints.most_new in the signing process's configuration: it goes on by itself when the hour is over; if the log really grows so fast, set it higher"
             )),

@@ -117,14 +117,28 @@ impl Desk {
     pub fn answer(&self, ask: Ask, caller: Caller) -> Answer {
         let what = what(&ask);
         let tries = matches!(ask, Ask::Try { .. });
+        let knows = self.knows_of_the_end(&ask);
         let done = clock::now()
             .map_err(TurnedAway::by_own_fault)
             .and_then(|now| self.do_it(ask, caller, now));
         done.unwrap_or_else(|refused| match (tries, refused.reason) {
             // That is how a service finds out which ends of connections its zone is for: nobody wanted what may not be.
             (true, Refusal::Role) => refused.into(),
+            // A service looks at the keys of its slots every few seconds, and whoever has ended one here need not have ended the slot.
+            (_, Refusal::Certificate) if knows => refused.into(),
             _ => self.refuse(what, &refused, caller).into(),
         })
+    }
+
+    /// True for a request that is to get nothing, and is about a certificate that has ended or is to end.
+    fn knows_of_the_end(&self, ask: &Ask) -> bool {
+        match ask {
+            Ask::Try { certificate, .. } | Ask::TryIssue { certificate, .. } => {
+                self.holder.has_ended(certificate).unwrap_or(false)
+            }
+            Ask::End { .. } => true,
+            _ => false,
+        }
     }
 
     /// Counts a request that is refused, and writes it into the log unless there are too many.

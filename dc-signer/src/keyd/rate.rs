@@ -75,10 +75,15 @@ impl Rate {
     }
 
     fn of_hour(&self, now: u64) -> Reached {
-        match self.lost {
-            Some(lost) if now < lost + HOUR => Reached::Lost,
-            _ => Reached::Hour(self.per_hour),
+        match self.is_of_lost(now) {
+            true => Reached::Lost,
+            false => Reached::Hour(self.per_hour),
         }
+    }
+
+    /// True if the hour is full because nobody knows what was before.
+    pub(super) fn is_of_lost(&self, now: u64) -> bool {
+        self.lost.is_some_and(|lost| now < lost + HOUR)
     }
 
     /// When so many of the last ones have left a span that there is room for one more below `most`.

@@ -99,6 +99,7 @@ impl Recalled {
         if ago < 3600 {
             let at = uptime.saturating_sub(ago);
             self.rates.values_mut().for_each(|rate| rate.was_lost(at));
+            self.grown.was_lost(at);
         }
     }
 

@@ -381,3 +381,34 @@ fn what_was_issued_counts_also_when_the_log_was_put_aside_since_then() {
     assert!(issued(&desk));
     assert_eq!(refused(&desk.answer(ask(), ME)), Refusal::Rate);
 }
+
+#[test]
+fn a_key_that_is_tried_after_its_end_is_no_refusal_in_the_log() {
+    let rig = Rig::new();
+    let desk = rig.open("");
+    let certificate = Sha256::of(rig.certificate.der());
+    let end = |certificate| Ask::End {
+        certificate,
+        reason: None,
+    };
+    let acts = || -> Vec<Value> { rig.log().iter().map(|line| line["act"].clone()).collect() };
+    assert!(matches!(desk.answer(end(certificate), ME), Answer::Ended));
+    let tried = Ask::Try {
+        certificate,
+        role: Role::Server,
+        lifetime: None,
+    };
+    let asked = [
+        tried,
+        rig.ask_to_try(Role::Server, NAME, Some(60)),
+        end(Sha256::ZERO),
+    ];
+    for ask in asked {
+        assert_eq!(refused(&desk.answer(ask, ME)), Refusal::Certificate);
+    }
+    assert_eq!(acts(), ["end"]);
+    // Whoever wants a credential under it is put down.
+    let wanted = rig.ask(Role::Server, NAME, Some(60));
+    assert_eq!(refused(&desk.answer(wanted, ME)), Refusal::Certificate);
+    assert_eq!(acts(), ["end", "refuse"]);
+}

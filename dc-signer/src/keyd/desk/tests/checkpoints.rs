@@ -87,3 +87,31 @@ fn the_records_of_an_hour_count_over_restarts_and_a_full_log() {
     );
     assert!(signs(&desk, 100));
 }
+
+#[test]
+fn a_lost_log_is_the_reason_that_nothing_is_signed_for_in_the_hour_after_it() {
+    let rig = Rig::new();
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    fs::write(rig.folder.path().join("audit.pem"), key.serialize_pem()).unwrap();
+    let open = || rig.open("[checkpoints]\norigin = \"example.com/audit\"\nkey = \"audit.pem\"\n");
+    drop(open());
+    let log = rig.folder.path().join("state/log.ndjson");
+    fs::rename(log, rig.folder.path().join("kept")).unwrap();
+    // The second start finds the log that the first has begun.
+    for _ in 0..2 {
+        let asked = Ask::Checkpoint {
+            size: 8,
+            root: [1; 32],
+            old: 0,
+            proof: None,
+        };
+        let Answer::Refused { reason, detail } = open().answer(asked, ME) else {
+            panic!("it was signed");
+        };
+        assert_eq!(reason, Refusal::Rate);
+        assert!(
+            detail.contains("has lost its own log") && !detail.contains("most_new"),
+            "{detail}"
+        );
+    }
+}
