@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -257,6 +257,21 @@ impl Staged {
             }
             Err(source) => Err(write_failed(&path)(source)),
         }
+    }
+
+    /// Gives the file to whoever owns the one that it will replace.
+    ///
+    /// Fails with [`Error::Write`].
+    pub fn keep_owner(&self) -> Result<(), Error> {
+        let Self { file, path } = self;
+        let keep = || {
+            let (there, own) = (fs::metadata(path)?, file.as_file().metadata()?);
+            match (there.uid(), there.gid()) == (own.uid(), own.gid()) {
+                true => Ok(()),
+                false => fchown(file.as_file(), Some(there.uid()), Some(there.gid())),
+            }
+        };
+        keep().map_err(write_failed(path))
     }
 
     /// Gives the file its name in one step; whatever had that name before is gone.

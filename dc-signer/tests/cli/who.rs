@@ -803,3 +803,24 @@ fn what_is_not_done_leaves_no_file_of_a_token() {
     signer.by("alice", &enable).refused(&[]);
     assert_eq!(files(), before);
 }
+
+/// For root alone, who can give a file away.
+#[test]
+fn a_token_that_is_renewed_in_its_place_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let signer = Signer::new("");
+    signer.add("noc", "operator");
+    let path = signer.0.path("noc");
+    let owner = || {
+        let there = std::fs::metadata(&path).unwrap();
+        (there.uid(), there.gid(), there.mode() & 0o777)
+    };
+    if chown(&path, Some(65_534), Some(65_534)).is_err() {
+        return;
+    }
+    let renew = ["operators", "renew", "--save-token", "noc"];
+    let renew = [&renew[..], &["--reason", "every month"]].concat();
+    signer.by("noc", &renew).succeeded();
+    assert_eq!(owner(), (65_534, 65_534, 0o600));
+    signer.by("noc", &["devices", "list"]).succeeded();
+}

@@ -41,10 +41,12 @@ impl Saved {
             reserved: false,
         };
         saved.reserve(whose)?;
-        saved.staged = Some(files::stage(
-            folder.unwrap_or_else(|| Path::new(".")),
-            &file,
-        )?);
+        let staged = files::stage(folder.unwrap_or_else(|| Path::new(".")), &file)?;
+        // Root may renew the token of a timer that is somebody else's.
+        if !saved.reserved {
+            staged.keep_owner()?;
+        }
+        saved.staged = Some(staged);
         Ok(saved)
     }
 
