@@ -53,7 +53,7 @@ impl Plan {
     }
 
     /// Reads what is another answer each time, and may be.
-    pub(crate) async fn fetch_passing(&mut self, sql: &str) -> Result<Vec<PgRow>, Error> {
+    pub(crate) async fn fetch_passing(&self, sql: &str) -> Result<Vec<PgRow>, Error> {
         Ok(self.gather.fetch(sql, Vec::new()).await?.0)
     }
 
