@@ -48,8 +48,8 @@ async fn admins(bench: &Bench, names: &[&str]) {
 
 /// Takes the first one away.
 async fn leave_them_alone(bench: &Bench) {
-    let by = of("alice", bench.now);
-    let out = bench.store.disable_operator(&name("tester"), &by);
+    let (tester, by) = (name("tester"), of("alice", bench.now));
+    let out = bench.store.disable_operator(&tester, &by);
     out.await.unwrap();
 }
 
