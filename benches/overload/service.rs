@@ -57,7 +57,7 @@ pub(crate) async fn start(world: Arc<World>, rate: f64) -> (SocketAddr, Arc<Metr
     let router = Router::new()
         .route("/renew/{device}", post(renew))
         .with_state(state);
-    let listener = Listener::bind(Live::fixed(settings()), metrics.clone())
+    let listener = Listener::bind("listen.address", Live::fixed(settings()), metrics.clone())
         .await
         .unwrap();
     let address = listener.address().unwrap();
@@ -82,6 +82,7 @@ fn settings() -> Settings {
     Settings {
         tls: tls_config(&identity, &listen, provider.clone()).unwrap(),
         listen,
+        proxies: None,
     }
 }
 

@@ -137,6 +137,10 @@ impl Derived {
     fn check_committed(&mut self, record: &Record, found: &mut Found) {
         let (seq, action) = (record.seq, record.entry.action);
         match (record.entry.detail_sha256, self.committed) {
+            // Whoever writes hashes says where a newer log began.
+            (_, Some(first)) if self.replays.hides_all_before(seq) => {
+                found.add(Mismatch::Bare { action, seq, first });
+            }
             _ if !action.is_committed() => {}
             (Some(_), None) => self.committed = Some(seq),
             (None, Some(first)) => found.add(Mismatch::Bare { action, seq, first }),
@@ -251,10 +255,6 @@ impl Derived {
         for seq in self.tidied.iter().filter(|seq| self.replays.is_here(**seq)) {
             let (what, name, seq) = ("archive", seq.to_string(), *seq);
             found.add(Mismatch::Removed { what, name, seq });
-        }
-        if let Some((seq, first)) = self.replays.bare() {
-            let action = Action::Replay;
-            found.add(Mismatch::Bare { action, seq, first });
         }
         let changes = derived_devices::check(session, self.past, found).await?;
         self.check_operators(session, found).await?;

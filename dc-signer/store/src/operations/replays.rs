@@ -18,8 +18,6 @@ pub(super) struct Replays {
     spans: Vec<(u64, u64)>,
     /// The last record of this kind that does not say where the newer log began; 0 if there is none.
     unknown: u64,
-    /// An older one than that which does say it, if there is one.
-    said_before: Option<u64>,
 }
 
 /// The place where a record was done, as far as that is known.
@@ -54,14 +52,11 @@ impl Replays {
                 continue;
             }
             match after {
-                Some(after) if after < seq && replays.unknown == 0 => {
-                    replays.spans.push((*after, *seq));
-                }
-                Some(after) if after < seq => {
-                    replays.said_before = Some(*seq);
+                Some(after) if after < seq => replays.spans.push((*after, *seq)),
+                _ => {
+                    replays.unknown = *seq;
                     break;
                 }
-                _ => replays.unknown = replays.unknown.max(*seq),
             }
         }
         replays
@@ -76,10 +71,9 @@ impl Replays {
         }
     }
 
-    /// A record that does not say where the newer log began, and one before it that does: no signer writes it, for it would keep
-    /// everything before it from being compared.
-    pub(super) fn bare(&self) -> Option<(u64, u64)> {
-        self.said_before.map(|before| (self.unknown, before))
+    /// True if a record would keep everything before it from being compared.
+    pub(super) fn hides_all_before(&self, seq: u64) -> bool {
+        seq == self.unknown
     }
 
     /// True if a row has to be as this record says, if it is the last one about it that may have been done here.
@@ -129,10 +123,8 @@ mod tests {
         assert_eq!(done(&[(7, None)]), "???????hhhhh");
         assert_eq!(done(&[(11, Some(9)), (7, None)]), "???????hh-hh");
         assert_eq!(done(&[(7, Some(7))]), "???????hhhhh");
-        assert_eq!(done(&[(7, None), (5, None)]), "???????hhhhh");
-        let bare = |records| Replays::of(records).bare();
-        assert_eq!(bare(&[(11, Some(9)), (7, None), (5, None)]), None);
-        assert_eq!(bare(&[(11, None), (7, None), (5, Some(3))]), Some((11, 5)));
+        let hides = |seq| Replays::of(&[(11, Some(9)), (7, None), (5, None)]).hides_all_before(seq);
+        assert_eq!([11, 7, 5].map(hides), [false, true, false]);
         assert_eq!(after(Some("role=admin")), None);
         assert_eq!(after(Some(&scope(3))), Some(3));
     }

@@ -65,7 +65,7 @@ impl<'a> Fleet<'a> {
         for number in 0..RENEWALS {
             self.renew(&router, id, &number.to_string(), over)?;
         }
-        if life % 3 == 0 {
+        if life.is_multiple_of(3) {
             let path = format!("/v1/admin/devices/{device}/retire");
             let why = json!({"reason": "a soak"});
             self.ask_admin(&path, &why, &[200, 409], over)?;
