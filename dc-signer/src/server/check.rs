@@ -1,6 +1,7 @@
 //! The check of a configuration: the file itself, and the files that it names.
 
 mod data;
+mod database;
 mod room;
 
 use std::fmt::Display;
@@ -10,12 +11,10 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{
-    self, Authority, ClockError, IssuingStatus, Missing, SameNodeWarning, Untold,
-};
+use crate::authority::{self, ClockError};
 use crate::checkpoints;
 use crate::config::{
-    self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, NamedZone, Step,
+    self, CheckpointKey, Config, HealthListener, KeyError, KeyErrorKind, Listen, Step,
 };
 
 use crate::renewal;
@@ -25,8 +24,8 @@ use crate::server::exposed::{self, Exposed};
 use crate::server::listener::{Proxies, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
-use dc_pki::{clock, files, keys, trust};
-use dc_store::{Location, Store};
+use dc_pki::{files, keys, trust};
+use dc_store::Location;
 pub(crate) use room::is_full;
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
@@ -193,7 +192,7 @@ pub async fn readiness(
         found.faults.extend(no_key.map(|no_key| no_key.to_string()));
         return Ok(found);
     }
-    match zones(config).await {
+    match database::look(config).await {
         Ok(((mut status, missing, untold), renewals, log, one_name, not_there)) => {
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
@@ -220,46 +219,6 @@ pub async fn readiness(
         Err(error) => found.faults.push(error.to_string()),
     }
     Ok(found)
-}
-
-async fn zones(config: &Config) -> Result<Looked, authority::Error> {
-    let store = dc_store::open(&config.database, &config.node).await?;
-    let looked = async {
-        belongs_here(config, &store).await?;
-        let looked = Authority::look(config, &store).await?;
-        let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
-        let log = checkpoints::compare(config, &store).await.err();
-        let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
-        let mut log: Vec<String> = log.into_iter().collect();
-        let operators = store.wrong_operators().await?;
-        log.extend(operators.iter().map(ToString::to_string));
-        let replicas = store.replicas(clock::now()?).await?;
-        let one_name = authority::of_one_name(&replicas);
-        let there = store.zones().await?;
-        let mut not_there = config.named_zones();
-        not_there.retain(|named| !there.iter().any(|zone| named.is(&zone.zone)));
-        Ok((looked, renewals, log, one_name, not_there))
-    };
-    let looked = looked.await;
-    store.close().await;
-    looked
-}
-
-/// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
-/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name, and
-/// zones that the configuration names and that are not there.
-type Looked = (
-    (IssuingStatus, Vec<Missing>, Vec<Untold>),
-    Vec<renewal::Status>,
-    Vec<String>,
-    Vec<SameNodeWarning>,
-    Vec<NamedZone>,
-);
-
-/// Checks that the database is the newest that was seen here, and that its secrets are here too.
-async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
-    dc_store::check_newest(&config.data, store).await?;
-    authority::look_at_secrets(config, store).await
 }
 
 /// The findings of [`readiness`].

@@ -235,8 +235,10 @@ async fn what_was_agreed_to_in_vain_is_taken_back_or_done_later(database: &Datab
     };
     let become_one = async |role: Role| {
         let carol = Operator::new(name("carol"), role, token("carol"), Some(ends));
-        let by = bench.by(now);
-        bench.store.put_operator(&carol, &by).await.unwrap();
+        let root = Act::new("root:uid=0,login=none", now);
+        let root = root.because("a test".parse().ok());
+        bench.store.break_glass(&root).await.unwrap();
+        bench.store.put_operator(&carol, &root).await.unwrap();
     };
     for taken_back in [true, false] {
         let waits = ask(&format!("next-{taken_back}")).await;

@@ -1,4 +1,4 @@
-//! Who made the operators: a record that gives a right counts if whoever's act it is could do that, and whoever had made them, back to
+//! The makers of operators: a record that gives a right counts if whoever's act it is could do that, and whoever had made them, back to
 //! the first one. It is looked at once, since what is before a record does not change.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use crate::connection::Session;
 use crate::registry::{Action, Actors, Mismatch, Record, Sha256, operators_of};
 use crate::sql::Value;
 
-use super::{audit, rows};
+use super::rows;
 
 /// The records about operators that were looked at already, by their hashes.
 #[derive(Debug, Default)]
@@ -122,12 +122,14 @@ impl Lineage {
             let Some(number) = approve.asked_in() else {
                 continue;
             };
-            let asks = audit::from(session, number, 1).await?;
+            let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
+            let ask = session.fetch_one(sql, vec![number.into()]).await?;
+            let ask = ask.as_ref().map(rows::record).transpose()?;
             let is_it = |record: &Record| {
                 let entry = &record.entry;
-                record.seq == number && entry.action == Action::AskApproval && entry.actor == asker
+                entry.action == Action::AskApproval && entry.actor == asker
             };
-            if let Some(ask) = asks.into_iter().find(is_it) {
+            if let Some(ask) = ask.filter(is_it) {
                 self.records.insert(ask.seq, ask);
                 self.records.insert(approve.seq, approve);
                 break;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::actor_kind::ActorKind;
+use super::actor_kind::{ActorKind, Bound};
 use super::{Action, Entry, FourEyes, Record, Role, Sha256};
 
 /// The reason that an actor could not do what a record of the audit log says they did.
@@ -19,7 +19,7 @@ pub enum ActorFault {
     Ended,
     /// They were kept out.
     KeptOut,
-    /// What they were, they were made by somebody who could not.
+    /// They were made what they were by somebody who could not.
     MadeWrongly {
         /// The record that says so.
         seq: u64,
@@ -216,19 +216,16 @@ impl Actors {
 
     fn check(&self, entry: &Entry) -> Result<(), ActorFault> {
         let kind = ActorKind::of(&entry.actor).filter(|kind| entry.action.is_done_by(*kind));
-        match kind.ok_or(ActorFault::NotTheirs)? {
-            ActorKind::Device => Ok(()),
-            ActorKind::First => {
+        match kind.ok_or(ActorFault::NotTheirs)?.bound() {
+            Bound::First => {
                 let fault = |seq| ActorFault::NotFirst { seq };
                 self.first.map_or(Ok(()), |seq| Err(fault(seq)))
             }
-            ActorKind::Operators => self.check_operators(entry),
-            ActorKind::Root => self.check_root(entry),
+            Bound::Operators => self.check_operators(entry),
+            Bound::Root => self.check_root(entry),
             // It makes it stricter by itself.
-            ActorKind::Signer if self.lowers(entry) => Err(ActorFault::Alone),
-            ActorKind::Signer => Ok(()),
-            #[cfg(test)]
-            ActorKind::Tester => Ok(()),
+            Bound::Signer if self.lowers(entry) => Err(ActorFault::Alone),
+            Bound::Free | Bound::Signer => Ok(()),
         }
     }
 

@@ -39,6 +39,35 @@ impl ActorKind {
     }
 }
 
+/// The part that the records before have in an actor's act, beside that it is one of theirs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Bound {
+    /// Nobody is there yet who could make an operator.
+    First,
+    /// Nothing.
+    Free,
+    /// They were made, are let in, and have the role.
+    Operators,
+    /// They have broken the glass.
+    Root,
+    /// It makes nothing laxer.
+    Signer,
+}
+
+impl ActorKind {
+    pub(super) const fn bound(self) -> Bound {
+        match self {
+            Self::Device => Bound::Free,
+            Self::First => Bound::First,
+            Self::Operators => Bound::Operators,
+            Self::Root => Bound::Root,
+            Self::Signer => Bound::Signer,
+            #[cfg(test)]
+            Self::Tester => Bound::Free,
+        }
+    }
+}
+
 /// The kinds of actors that do something.
 #[derive(Clone, Copy)]
 enum DoneBy {

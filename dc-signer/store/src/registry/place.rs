@@ -145,15 +145,13 @@ impl Mismatch {
             Self::NotAsArchived { seq } => Place::new("not-as-archived")
                 .row("audit", &seq.to_string())
                 .at(*seq),
-            Self::OperatorChanged { name, seq } => Place::new("operator-changed")
-                .row("operators", name)
-                .at(*seq),
+            Self::OperatorChanged { name, seq } => of_operator("operator-changed", name, *seq),
             Self::OperatorEnabled { name, seq } => Place::new("operator-enabled")
                 .column("operators", name, "disabled")
                 .at(*seq),
-            Self::OperatorMadeWrongly { name, seq, .. } => Place::new("operator-made-wrongly")
-                .row("operators", name)
-                .at(*seq),
+            Self::OperatorMadeWrongly { name, seq, .. } => {
+                of_operator("operator-made-wrongly", name, *seq)
+            }
             Self::ZoneChanged { name, seq } => {
                 Place::new("zone-changed").row("zones", name).at(*seq)
             }
@@ -202,4 +200,8 @@ impl Mismatch {
             _ => Place::default(),
         }
     }
+}
+
+fn of_operator(kind: &'static str, name: &str, seq: u64) -> Place {
+    Place::new(kind).row("operators", name).at(seq)
 }

@@ -1,0 +1,48 @@
+//! The database of a configuration, and what it says of the zones, the keys, the renewals and the log.
+
+use crate::authority::{self, Authority, IssuingStatus, Missing, SameNodeWarning, Untold};
+use crate::checkpoints;
+use crate::config::{Config, NamedZone};
+use crate::renewal;
+use dc_pki::clock;
+use dc_store::Store;
+
+pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
+    let store = dc_store::open(&config.database, &config.node).await?;
+    let looked = async {
+        belongs_here(config, &store).await?;
+        let looked = Authority::look(config, &store).await?;
+        let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
+        let log = checkpoints::compare(config, &store).await.err();
+        let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
+        let mut log: Vec<String> = log.into_iter().collect();
+        let operators = store.wrong_operators().await?;
+        log.extend(operators.iter().map(ToString::to_string));
+        let replicas = store.replicas(clock::now()?).await?;
+        let one_name = authority::of_one_name(&replicas);
+        let there = store.zones().await?;
+        let mut not_there = config.named_zones();
+        not_there.retain(|named| !there.iter().any(|zone| named.is(&zone.zone)));
+        Ok((looked, renewals, log, one_name, not_there))
+    };
+    let looked = looked.await;
+    store.close().await;
+    looked
+}
+
+/// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
+/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name, and
+/// zones that the configuration names and that are not there.
+pub(super) type Looked = (
+    (IssuingStatus, Vec<Missing>, Vec<Untold>),
+    Vec<renewal::Status>,
+    Vec<String>,
+    Vec<SameNodeWarning>,
+    Vec<NamedZone>,
+);
+
+/// Checks that the database is the newest that was seen here, and that its secrets are here too.
+async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
+    dc_store::check_newest(&config.data, store).await?;
+    authority::look_at_secrets(config, store).await
+}
