@@ -291,23 +291,11 @@ async fn load_devices(
     let mut ids: Vec<DeviceId> = issuances.iter().map(|issuance| issuance.device).collect();
     ids.sort();
     ids.dedup();
-    let batch = Batch {
-        columns: &[("wanted", Kind::Blob)],
-        rows: ids
-            .iter()
-            .map(|id| vec![id.as_bytes()[..].into()])
-            .collect(),
-    };
-    let sql = format!(
-        "SELECT {} FROM {{rows}} CROSS JOIN devices WHERE devices.id = r.wanted",
-        rows::DEVICE
-    );
-    let mut devices = HashMap::new();
-    for row in session.fetch_batch(&sql, batch).await? {
-        let device = rows::device(&row)?;
-        devices.insert(device.id, device);
-    }
-    Ok(devices)
+    let found = devices::find_by_ids(session, &ids).await?;
+    found
+        .into_iter()
+        .map(|(id, device)| Ok((id, device?)))
+        .collect()
 }
 
 async fn load_answers(session: &mut Session, issuances: &[Issuance]) -> Result<Answers, Error> {
