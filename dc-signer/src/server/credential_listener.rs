@@ -10,13 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use dc_core::UniqueName;
 use dc_pki::trust::read_roots;
 use dc_rustls::server::{self, Acceptor, AsyncStream, ClientCredentials, Peer, Store};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper::http::Extensions;
 use pki_types::UnixTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -25,12 +22,11 @@ use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
+use tokio::time::timeout;
 
 use crate::config::{self, Listen, Live};
 use crate::server::Error;
-use crate::server::listener::{Settings, http};
+use crate::server::listener::{Kept, Settings, serve_http1};
 use crate::server::telemetry::Metrics;
 
 /// The device that has shown its credential in the handshake of a request's connection.
@@ -234,22 +230,16 @@ impl Connection {
             holder,
             router,
             listen,
-            mut stopped,
+            stopped,
         } = self;
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(holder.clone());
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let builder = http(&listen, false);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = sleep(listen.max_age.min(MAX_AGE)) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        let _ = timeout(listen.shutdown_timeout, connection).await;
+        let mark = move |known: &mut Extensions| {
+            known.insert(holder.clone());
+        };
+        let kept = Kept {
+            age: listen.max_age.min(MAX_AGE),
+            rest: listen.shutdown_timeout,
+        };
+        serve_http1(stream, (router, mark), (&listen, kept), stopped).await;
     }
 }
 

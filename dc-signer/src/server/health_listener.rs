@@ -11,19 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper::http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
 
 use crate::config::{HealthListener as Configured, Listen, Live};
 use crate::server::Error;
-use crate::server::listener::{ClientAddress, Settings, http};
+use crate::server::listener::{ClientAddress, Kept, Settings, serve_http1};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -126,25 +122,18 @@ impl Connection {
         let Self {
             router,
             listen,
-            mut stopped,
+            stopped,
         } = self;
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let mark = move |known: &mut Extensions| {
             if let Some(address) = address {
-                let client = ClientAddress(address.ip().to_canonical());
-                request.extensions_mut().insert(client);
+                known.insert(ClientAddress(address.ip().to_canonical()));
             }
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let builder = http(&listen, false);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = sleep(listen.max_age) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        let _ = timeout(MOMENT, connection).await;
+        };
+        let kept = Kept {
+            age: listen.max_age,
+            rest: MOMENT,
+        };
+        serve_http1(stream, (router, mark), (&listen, kept), stopped).await;
     }
 }
 
