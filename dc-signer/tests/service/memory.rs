@@ -31,9 +31,9 @@ fn connection_cost() -> usize {
     cost(|listen| listen.max_connections += 1)
 }
 
-/// The memory of the process now.
-fn resident(rig: &Rig) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", rig.pid())).unwrap();
+/// The memory of a process now, in bytes.
+pub(crate) fn resident(pid: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.unwrap().trim().split(' ').next().unwrap();
     kilobytes.parse::<usize>().unwrap() * 1024
@@ -44,10 +44,10 @@ fn each(rig: &Rig, count: usize, attack: impl Fn(usize) -> Vec<TcpStream>) -> us
     // What it needs once, it has then.
     drop(attack(8));
     rig.client().get("/healthz").ok();
-    let before = resident(rig);
+    let before = resident(rig.pid());
     let open = attack(count);
     std::thread::sleep(Duration::from_millis(500));
-    let after = resident(rig);
+    let after = resident(rig.pid());
     assert_eq!(open.len(), count);
     let each = after.saturating_sub(before) / count;
     eprintln!("{} kB for each of {count}", each / 1024);

@@ -299,13 +299,7 @@ fn a_zone_moves_on_when_every_replica_has_the_key() {
         return;
     };
     let config = rig.data().join("config.toml");
-    let second = rig.data().join("second.toml");
-    copy(&rig.data().join("data"), &rig.data().join("data2"));
-    let text = fs::read_to_string(&config).unwrap();
-    let text = text
-        .replace("data = \"data\"", "data = \"data2\"")
-        .replace("node = \"dev\"", "node = \"second\"");
-    fs::write(&second, text).unwrap();
+    let second = second_signer(&config);
     let replica = Service::start(&second, &rig.root());
     assert_eq!(replica.ready().status, 200);
     rig.import_next_certificate();
@@ -350,6 +344,21 @@ pub(crate) fn execute(database: &Path, sql: &'static str) {
         let mut connection = options.connect().await.unwrap();
         assert!(connection.execute(sql).await.unwrap().rows_affected() > 0);
     });
+}
+
+/// The configuration of another signer with the same database, and with a data folder that has what this one's has.
+pub(crate) fn second_signer(config: &Path) -> PathBuf {
+    let second = config.with_file_name("second.toml");
+    copy(
+        &config.with_file_name("data"),
+        &config.with_file_name("data2"),
+    );
+    let text = fs::read_to_string(config).unwrap();
+    let text = text
+        .replace("data = \"data\"", "data = \"data2\"")
+        .replace("node = \"dev\"", "node = \"second\"");
+    fs::write(&second, text).unwrap();
+    second
 }
 
 fn copy(from: &Path, to: &Path) {

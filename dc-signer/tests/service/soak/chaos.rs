@@ -1,6 +1,5 @@
 //! The troubles.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::process::Signer;
 use crate::client::Answer;
 use crate::postgres::Own;
-use crate::ready::command;
+use crate::ready::{command, second_signer};
 use crate::small_disk::SmallDisk;
 
 /// Two signers of one database: the first is killed, and its clock is wrong at times.
@@ -24,17 +23,7 @@ pub(super) struct Signers {
 
 impl Signers {
     pub(super) fn start(root: &Path, config: &Path) -> Self {
-        let second = config.with_file_name("second.toml");
-        let data = config.with_file_name("data");
-        let copied = Command::new("cp")
-            .arg("-a")
-            .args([&data, &config.with_file_name("data2")])
-            .status();
-        assert!(copied.unwrap().success());
-        let text = super::read(config)
-            .replace("data = \"data\"", "data = \"data2\"")
-            .replace("node = \"dev\"", "node = \"second\"");
-        fs::write(&second, text).unwrap();
+        let second = second_signer(config);
         let both = [config, &second].map(|config| Signer::start(config, root));
         let signers = Self {
             both,

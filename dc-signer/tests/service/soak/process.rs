@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::client::Client;
+use crate::memory::resident;
 use crate::ready::Service;
 
 /// One of the signers.
@@ -24,7 +25,7 @@ pub(super) struct Signer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grown {
     pub(super) files: usize,
-    pub(super) megabytes: u64,
+    pub(super) megabytes: usize,
 }
 
 impl Signer {
@@ -95,12 +96,9 @@ impl Signer {
         let running = self.running();
         let pid = running.as_ref().unwrap().pid();
         let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
-        let status = super::read(format!("/proc/{pid}/status"));
-        let line = status.lines().find(|line| line.starts_with("VmRSS"));
-        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
         Grown {
             files,
-            megabytes: kilobytes.parse::<u64>().unwrap() / 1024,
+            megabytes: resident(pid) >> 20,
         }
     }
 
