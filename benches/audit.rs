@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use dc_benches::most_memory;
 use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
 use dc_store::registry::{DeviceId, Sha256};
@@ -127,18 +128,7 @@ async fn verify(folder: &Path) {
     let took = start.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     let rate = end.seq as f64 / took;
-    println!("{took:>9.1} s  {rate:>9.0}  {:>5} MB", peak());
-}
-
-/// The most memory that this process had, in megabytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM"))
-        .unwrap();
-    let kilobytes = line.split_whitespace().nth(1).unwrap();
-    kilobytes.parse::<u64>().unwrap() / 1024
+    println!("{took:>9.1} s  {rate:>9.0}  {:>5} MB", most_memory("self"));
 }
 
 fn database(folder: &Path) -> PathBuf {

@@ -41,5 +41,22 @@ pub fn compare(
     )
 }
 
+/// The most memory that a process has had, in MB; it is named as in `/proc`.
+///
+/// # Panics
+///
+/// If there is no such process.
+#[must_use]
+pub fn most_memory(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.expect("the process is there");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = most.and_then(|most| most.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = kilobytes
+        .and_then(|text| text.parse().ok())
+        .expect("a number of kB");
+    kilobytes / 1024
+}
+
 const TURNS: usize = 400;
 const WARM_UP: usize = 20;

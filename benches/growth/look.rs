@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dc_benches::most_memory;
 use dc_pki::clock;
 use dc_signer::authority::json::NewDevice;
 use dc_signer::authority::{Authority, database};
@@ -78,7 +79,7 @@ impl Look {
             let length = self::get(&running, prepared, &renewing[0], path).unwrap();
             assert!(length > devices * 50, "not all of them: {length} bytes");
         });
-        let memory = memory(&running.process());
+        let memory = most_memory(&running.process());
         drop(running);
         let verify = timed(|| verify(&prepared.config()));
         let [first, within, search, metrics] = pages;
@@ -183,14 +184,6 @@ fn token(config: &Config) -> String {
     let path = config.data.with_file_name("operator.token");
     let token = std::fs::read_to_string(path).unwrap();
     token.trim().to_owned()
-}
-
-/// The most memory that a process had, in MB.
-fn memory(process: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
-    kilobytes.parse::<u64>().unwrap() / 1024
 }
 
 /// As many as a transaction is to hold.
