@@ -84,9 +84,9 @@ impl Prepared {
         let mut delegations = fs::read_dir(delegations).unwrap();
         let delegation = delegations.next().unwrap().unwrap().path();
         fs::rename(delegation.join("key.pem"), hsm.join("key.pem")).unwrap();
-        kept.util("--import key.pem --token hsm --label delegation --id 01 --pin 1234");
+        kept.util("--import key.pem --token hsm --label delegation --id 01 --pin pin-of-hsm");
         let pin = hsm.join("pin");
-        fs::write(&pin, "1234").unwrap();
+        fs::write(&pin, "pin-of-hsm").unwrap();
         fs::set_permissions(&pin, Permissions::from_mode(0o600)).unwrap();
         let (module, pin) = (SoftHsm::module(), pin.display());
         let module = module.display();

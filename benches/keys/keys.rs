@@ -32,7 +32,7 @@ impl Keys {
     /// Makes the keys in a folder that has a SoftHSM.
     pub(crate) fn prepare(folder: &Path) -> Self {
         let secret = folder.join("pin");
-        fs::write(&secret, "1234").unwrap();
+        fs::write(&secret, "pin-of-hsm").unwrap();
         fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
         let unlock = Unlock::with(SecretSource::File(secret));
 
@@ -104,7 +104,7 @@ fn module_alone(module: &Path) -> Make {
     Box::new(move || {
         let session = pkcs11.open_ro_session(slot).unwrap();
         // Whoever was first has logged all in.
-        let _ = session.login(UserType::User, Some(&AuthPin::new("1234".into())));
+        let _ = session.login(UserType::User, Some(&AuthPin::new("pin-of-hsm".into())));
         let wanted = [
             Attribute::Class(ObjectClass::PRIVATE_KEY),
             Attribute::Label(b"bench".to_vec()),

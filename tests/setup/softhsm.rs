@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::{Part, have, program};
 
-/// A folder with a SoftHSM and, in it, a token `hsm` whose PIN is 1234. A process sees it if the variable [`SoftHsm::VARIABLE`]
-/// names its settings.
+/// A folder with a SoftHSM and, in it, a token `hsm` whose PIN is `pin-of-hsm`, which is in no log by chance. A process sees it if the
+/// variable [`SoftHsm::VARIABLE`] names its settings.
 #[derive(Clone, Debug)]
 pub struct SoftHsm(PathBuf);
 
@@ -32,7 +32,7 @@ impl SoftHsm {
             tokens.display()
         );
         fs::write(hsm.settings(), text).expect("a new file");
-        hsm.util("--init-token --free --label hsm --pin 1234 --so-pin 5678");
+        hsm.util("--init-token --free --label hsm --pin pin-of-hsm --so-pin 5678");
         Some(hsm)
     }
 

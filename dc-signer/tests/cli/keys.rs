@@ -20,7 +20,7 @@ impl Vendor {
         let sandbox = Sandbox::empty();
         fs::create_dir(sandbox.path("hsm")).unwrap();
         let hsm = SoftHsm::new(&sandbox.path("hsm"))?;
-        sandbox.write("pin", "1234\n");
+        sandbox.write("pin", "pin-of-hsm\n");
         sandbox.set_mode("pin", 0o600);
         Some(Self { sandbox, hsm })
     }
@@ -200,12 +200,12 @@ fn a_key_that_is_put_into_a_token_is_said_to_have_been_outside() {
 #[test]
 fn a_pin_comes_from_a_file_a_descriptor_a_credential_or_a_program() {
     let Some(vendor) = Vendor::new() else { return };
-    vendor.sandbox.write("say", "#!/bin/sh\necho 1234\n");
+    vendor.sandbox.write("say", "#!/bin/sh\necho pin-of-hsm\n");
     vendor.sandbox.set_mode("say", 0o700);
     for (number, script) in [
         "dc_signer $KEY --pin-file pin",
         "dc_signer $KEY --pin-fd 3 3< pin",
-        "echo 1234 | dc_signer $KEY --pin-fd 0",
+        "echo pin-of-hsm | dc_signer $KEY --pin-fd 0",
         "export CREDENTIALS_DIRECTORY=\"$PWD\"; dc_signer $KEY --pin-credential pin",
         "dc_signer $KEY --pin-command ./say",
     ]
@@ -233,7 +233,7 @@ fn what_is_wrong_with_a_token_is_named_with_what_to_do() {
         "--pin-file pin",
     )
     .refused(&["its module cannot be loaded", "check module-path"]);
-    generate(&other.replace('?', "?pin-value=1234&"), "").wrong_usage(&["change the PIN"]);
+    generate(&other.replace('?', "?pin-value=pin-of-hsm&"), "").wrong_usage(&["change the PIN"]);
     vendor.sandbox.write("wrong", "4321");
     vendor.sandbox.set_mode("wrong", 0o600);
     generate(&other, "--pin-file wrong")

@@ -55,8 +55,8 @@ impl Signers {
         let signers = Self::new();
         fs::create_dir(signers.0.path("hsm")).unwrap();
         let hsm = SoftHsm::new(&signers.0.path("hsm"))?;
-        hsm.util("--init-token --free --label spare --pin 1234 --so-pin 5678");
-        signers.0.write("pin", "1234\n");
+        hsm.util("--init-token --free --label spare --pin pin-of-hsm --so-pin 5678");
+        signers.0.write("pin", "pin-of-hsm\n");
         signers.0.set_mode("pin", 0o600);
         for token in ["hsm", "spare"] {
             let uri = signers.uri(token);
@@ -172,7 +172,7 @@ fn a_token_that_cannot_be_used_is_named_and_nothing_is_changed() {
     signers
         .run("one", &rotate)
         .refused(&["the PIN of its token is wrong", "few tries"]);
-    signers.0.write("pin", "1234\n");
+    signers.0.write("pin", "pin-of-hsm\n");
     // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
     for (flags, words) in [(0x2_0000, "one more wrong PIN"), (0x4_0000, "is locked")] {
         hsm.set_flags(flags);

@@ -117,10 +117,10 @@ impl Process {
             return false;
         };
         fs::rename(self.path("vendor/key.pem"), folder.join("key.pem")).unwrap();
-        hsm.util("--import key.pem --token hsm --label delegation --id 01 --pin 1234");
+        hsm.util("--import key.pem --token hsm --label delegation --id 01 --pin pin-of-hsm");
         fs::remove_file(folder.join("key.pem")).unwrap();
         let pin = folder.join("pin");
-        fs::write(&pin, "1234").unwrap();
+        fs::write(&pin, "pin-of-hsm").unwrap();
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&pin, fs::Permissions::from_mode(0o600)).unwrap();
         let uri = format!(

@@ -43,11 +43,11 @@ impl Vendor {
             folder,
         };
         let key = key(&vendor.rig.data().join("data"));
-        let import = "--token hsm --label delegation --id 01 --pin 1234";
+        let import = "--token hsm --label delegation --id 01 --pin pin-of-hsm";
         fs::copy(&key, vendor.folder.path().join("key.pem")).unwrap();
         vendor.hsm.util(&format!("--import key.pem {import}"));
         fs::rename(&key, vendor.folder.path().join("kept.pem")).unwrap();
-        vendor.set_pin("1234\n");
+        vendor.set_pin("pin-of-hsm\n");
         let pin = vendor.folder.path().join("pin");
         vendor.set_uri(&format!("&pin-source=file:{}", pin.display()));
         Some(vendor)
@@ -178,7 +178,7 @@ impl Serving<'_> {
         });
         let (fine, said) = self.vendor.check();
         assert!(!fine && said.contains(words), "{said}");
-        assert!(!self.service.log().contains("1234"));
+        assert!(!self.service.log().contains("pin-of-hsm"));
     }
 
     fn wait_for(&self, status: u16) {
@@ -229,7 +229,7 @@ fn a_pin_that_is_wrong_at_the_start_is_said_and_may_be_corrected_while_it_runs()
     let serving = vendor.serve();
     serving.is_away(0, "the PIN of its token is wrong");
     assert!(serving.service.log().contains("few tries are left"));
-    vendor.set_pin("1234");
+    vendor.set_pin("pin-of-hsm");
     serving.wait_for(200);
     serving.is_fine(1);
 }
@@ -281,7 +281,7 @@ fn a_pin_comes_from_a_descriptor_once_and_is_good_for_tokens_that_come_back() {
     fs::write(&vendor.config, format!("{text}\n{keys}\n")).unwrap();
     let mut command = Command::new("sh");
     let script = r#"exec "$1" serve --config "$2" 3<<END
-1234
+pin-of-hsm
 END"#;
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_dc-signer")]);
     command.arg(&vendor.config);

@@ -14,7 +14,7 @@ impl Vendor {
         let folder = tempfile::tempdir().unwrap();
         let hsm = SoftHsm::new(folder.path())?;
         let vendor = Self { folder, hsm };
-        vendor.set_pin("1234");
+        vendor.set_pin("pin-of-hsm");
         let made = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
             .args(["secrets", "make-key", &vendor.uri()])
             .env(SoftHsm::VARIABLE, vendor.hsm.settings())
@@ -88,7 +88,7 @@ fn services_start_join_and_rotate_with_a_key_that_stays_in_its_token() {
     vendor.hsm.set_flags(0);
     vendor.set_pin("4321");
     refused("the PIN of its token is wrong");
-    vendor.set_pin("1234");
+    vendor.set_pin("pin-of-hsm");
     let other = Vendor::new().unwrap();
     let said = other.node(url, "node-3").does_not_start();
     assert!(
