@@ -108,6 +108,7 @@ fn of_store(error: &dc_store::Error) -> Kind {
         | dc_store::Error::OlderSigner => Kind::Conflict,
         dc_store::Error::ArchiveFile { .. }
         | dc_store::Error::ArchivesEnd { .. }
+        | dc_store::Error::BadPages { .. }
         | dc_store::Error::BackupElsewhere
         | dc_store::Error::BackupExists { .. }
         | dc_store::Error::BeingReplaced { .. }

@@ -39,6 +39,16 @@ pub enum Error {
         /// The last record that is archived.
         last: u64,
     },
+    /// An index is not what its table has, or pages of the file are damaged.
+    #[error(
+        "the file of the database is damaged, or an index in it was changed by hand, and what it hides is not found: {}. {}",
+        faults.join("; "),
+        mend_pages(faults)
+    )]
+    BadPages {
+        /// The first ten faults, in SQLite's words.
+        faults: Vec<String>,
+    },
     /// PostgreSQL has its own tools for backups.
     #[error(
         "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check --config FILE' on what comes back"
@@ -311,6 +321,16 @@ impl Error {
                 | Self::SchemaChanged { .. }
                 | Self::Unavailable { .. }
         )
+    }
+}
+
+fn mend_pages(faults: &[String]) -> &'static str {
+    let is_of_an_index = |fault: &String| fault.contains("index ");
+    match faults.iter().all(is_of_an_index) {
+        true => {
+            "Stop the service, keep a copy of the file, and make the indexes anew with 'sqlite3 FILE REINDEX'; then see who could write there"
+        }
+        false => "Restore a backup",
     }
 }
 

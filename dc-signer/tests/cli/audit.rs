@@ -366,6 +366,34 @@ fn tamper(signer: &Signer, sql: &'static str) {
 }
 
 #[test]
+fn an_index_that_leaves_a_device_out_is_a_finding_that_nobody_acknowledges() {
+    let (signer, _) = signed();
+    tamper(
+        &signer,
+        "CREATE TEMP TABLE was AS SELECT sql FROM sqlite_master WHERE name = 'names_device'; \
+         DROP INDEX names_device; \
+         CREATE INDEX names_device ON names (device) WHERE given = 0; \
+         PRAGMA writable_schema = ON; \
+         UPDATE sqlite_master SET sql = (SELECT sql FROM was) WHERE name = 'names_device'; \
+         PRAGMA writable_schema = RESET",
+    );
+    let verify = ["audit", "verify", "--json"];
+    let found: Value = serde_json::from_str(&signer.run(&verify).stdout).unwrap();
+    let mut mismatches = found["mismatches"].as_array().unwrap().iter();
+    let pages = mismatches.find(|one| one["kind"] == "pages").unwrap();
+    let text = pages["text"].as_str().unwrap();
+    assert!(
+        text.contains("index names_device") && text.contains("REINDEX"),
+        "{text}"
+    );
+    let digest = pages["digest"].as_str().unwrap();
+    let refused = signer.run(&["audit", "acknowledge", digest, "--reason", "a test"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    tamper(&signer, "REINDEX");
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
 fn a_program_reads_all_that_is_not_as_the_log_says_and_what_is_known_does_not_fail() {
     let (signer, key) = signed();
     let known = ["--checkpoints", "checkpoints", "--log-key", &key];

@@ -308,6 +308,11 @@ async fn looked_through(store: &Store, beside: Beside) -> Result<Findings, Error
     let found = store.find_mismatches_beside(beside, &walked).await;
     bar.finish_and_clear();
     let mut found = found?;
+    // Where an index leaves rows out, the service does not find what the log has.
+    match store.check_pages().await {
+        Err(error @ dc_store::Error::BadPages { .. }) => found.add(error),
+        checked => checked?,
+    }
     // What signers on this machine have seen of the log is in a file of theirs.
     if let Err(error) = store.is_newest().await {
         found.add(error);

@@ -179,6 +179,10 @@ impl Error {
                 column: Some(place),
                 ..Place::new("unreadable")
             },
+            Self::BadPages { faults } => Place {
+                found: Some(faults.join("; ")),
+                ..Place::new("pages")
+            },
             Self::Cut { size, found } => Place::new("log-cut").at(*found).values(
                 format!("{size} records or more"),
                 format!("{found} records"),

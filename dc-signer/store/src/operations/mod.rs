@@ -200,6 +200,15 @@ impl Store {
         self.timed("backup", self.shared.database.back_up(to)).await
     }
 
+    /// Reads every page of the database, and compares each index with its table.
+    ///
+    /// On SQLite alone: a server does the first by itself, if its data folder was made with checksums, and has `amcheck` for the
+    /// second. Fails with [`Error::BadPages`].
+    pub async fn check_pages(&self) -> Result<(), Error> {
+        self.timed("check_pages", self.shared.database.check_pages())
+            .await
+    }
+
     /// Reads every page of the database, then does what [`Self::verify_audit`] does.
     pub async fn check(&self) -> Result<Head, Error> {
         let checked = async {

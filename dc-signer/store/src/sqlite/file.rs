@@ -116,21 +116,24 @@ fn sync(file: PathBuf) -> io::Result<()> {
 
 /// Reads every page and compares each index with its table.
 pub(super) async fn check_pages(mut connection: SqliteConnection) -> Result<(), Error> {
-    let rows = sqlx::query("PRAGMA integrity_check(1)")
+    let said = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(10)")
         .fetch_all(&mut connection)
         .await
         .map_err(classify)?;
-    let good =
-        |row: &sqlx::sqlite::SqliteRow| row.try_get::<String, _>(0).is_ok_and(|it| it == "ok");
-    let broken = !rows.iter().all(good);
-    let strays = sqlx::query("PRAGMA foreign_key_check")
+    let strays = sqlx::query("SELECT DISTINCT \"table\", parent FROM pragma_foreign_key_check")
         .fetch_all(&mut connection)
         .await
         .map_err(classify)?;
     let _ = connection.close().await;
-    match broken || !strays.is_empty() {
-        true => Err(Error::Corrupt { place: "its pages" }),
-        false => Ok(()),
+    let mut faults: Vec<String> = said.into_iter().filter(|fault| fault != "ok").collect();
+    for row in &strays {
+        let table: String = row.try_get("table").map_err(classify)?;
+        let parent: String = row.try_get("parent").map_err(classify)?;
+        faults.push(format!("rows of {table} are of no row of {parent}"));
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::BadPages { faults }),
     }
 }
 

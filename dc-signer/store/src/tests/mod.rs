@@ -34,6 +34,7 @@ mod issuing;
 mod limits;
 mod names;
 mod older;
+mod pages;
 mod reasons;
 mod renewals;
 mod replicas;
