@@ -1,16 +1,30 @@
-//! Which acts take two operators: the last record that says so.
+//! Which acts take two operators: the last record that says so and could be written by whoever's it is.
 
 use crate::connection::Session;
-use crate::registry::{self, Action, FourEyes, operators_of};
+use crate::registry::{self, Action, FourEyes, Mismatch, operators_of};
 use crate::{Act, Error, Store};
 
-use super::replicas;
+use super::origin::Sound;
+use super::{replicas, rows};
 
 impl Store {
     /// Which acts take two operators, by the audit log; none if it never said so.
     pub async fn four_eyes(&self) -> Result<Option<FourEyes>, Error> {
-        self.read("four_eyes", async |session| find(session).await)
-            .await
+        self.read("four_eyes", async |session| {
+            let found = find(session, &self.shared.signer.sound).await?;
+            Ok(found.policy)
+        })
+        .await
+    }
+
+    /// The newest records that change which acts take two operators and count for nothing, because whoever's they are could not do
+    /// that: each with the reason.
+    pub async fn wrong_policies(&self) -> Result<Vec<Error>, Error> {
+        self.read("wrong_policies", async |session| {
+            let found = find(session, &self.shared.signer.sound).await?;
+            Ok(found.wrong)
+        })
+        .await
     }
 
     /// Changes which acts take two operators, from now on.
@@ -19,7 +33,7 @@ impl Store {
     /// [`Error::OlderSigner`] if a signer works here that could not read such a record.
     pub async fn set_four_eyes(&self, policy: &FourEyes, by: &Act) -> Result<(), Error> {
         self.write("set_four_eyes", async |work| {
-            let before = current(&mut work.session).await?;
+            let before = current(&mut work.session, &work.sound).await?;
             let are_two = operators_of(&by.actor).is_some_and(|(_, agreed)| agreed.is_some());
             if policy.is_laxer_than(&before) && !are_two && !by.is_without_credential() {
                 return Err(registry::Error::TakesTwo.into());
@@ -37,13 +51,39 @@ impl Store {
 }
 
 /// All that takes two by the log.
-pub(super) async fn current(session: &mut Session) -> Result<FourEyes, Error> {
-    Ok(find(session).await?.unwrap_or_default())
+pub(super) async fn current(session: &mut Session, sound: &Sound) -> Result<FourEyes, Error> {
+    Ok(find(session, sound).await?.policy.unwrap_or_default())
 }
 
-async fn find(session: &mut Session) -> Result<Option<FourEyes>, Error> {
+/// What takes two, and the records behind that which somebody wrote who could not.
+#[derive(Default)]
+struct Found {
+    policy: Option<FourEyes>,
+    wrong: Vec<Error>,
+}
+
+async fn find(session: &mut Session, sound: &Sound) -> Result<Found, Error> {
+    let mut found = Found::default();
+    let mut before = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
     // Word for word the condition of the index.
-    let sql = "SELECT scope FROM audit WHERE action = 'change-approval' ORDER BY seq DESC LIMIT 1";
-    let row = session.fetch_one(sql, Vec::new()).await?;
-    row.map(|row| row.parse("scope")).transpose()
+    let sql = format!(
+        "SELECT {} FROM audit WHERE action = 'change-approval' AND seq < $1 ORDER BY seq DESC LIMIT 1",
+        rows::RECORD
+    );
+    while let Some(row) = session.fetch_one(sql.clone(), vec![before.into()]).await? {
+        let record = rows::record(&row)?;
+        let Some(why) = sound.fault(session, &record).await? else {
+            found.policy = record.entry.policy();
+            break;
+        };
+        before = record.seq;
+        let wrong = Mismatch::Actor {
+            actor: record.entry.actor,
+            action: record.entry.action,
+            seq: record.seq,
+            why,
+        };
+        found.wrong.push(wrong.into());
+    }
+    Ok(found)
 }

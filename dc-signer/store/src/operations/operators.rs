@@ -183,7 +183,11 @@ async fn keeps_admins(work: &mut Work, changed: &Operator, by: &Act) -> Result<(
     let is_without = by.is_without_credential();
     registry::keeps_an_admin(&all, changed, by.at, is_without)?;
     let is_one = operators_of(&by.actor).is_some_and(|(_, agreed)| agreed.is_none());
-    if is_one && four_eyes::current(&mut work.session).await?.is_on() {
+    if is_one
+        && four_eyes::current(&mut work.session, &work.sound)
+            .await?
+            .is_on()
+    {
         registry::keeps_two_admins(&all, changed, by.at)?;
     }
     Ok(())

@@ -1,46 +1,56 @@
-//! The makers of operators: a record that gives a right counts if whoever's act it is could do that, and whoever had made them, back to
-//! the first one. It is looked at once, since what is before a record does not change.
+//! The makers of operators, and of what takes two: a record that gives a right counts if whoever's act it is could do that, and whoever
+//! had made them, back to the first one. It is looked at once, since what is before a record does not change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Actors, Mismatch, Record, Sha256, operators_of};
+use crate::registry::{Action, ActorFault, Actors, Mismatch, Record, Sha256, operators_of};
 use crate::sql::Value;
 
 use super::rows;
 
-/// The records about operators that were looked at already, by their hashes.
+/// The records that were looked at already, by their hashes: why they could not be done, if so.
 #[derive(Debug, Default)]
-pub(super) struct Sound(Mutex<BTreeSet<Sha256>>);
+pub(super) struct Sound(Mutex<BTreeMap<Sha256, Option<ActorFault>>>);
 
 impl Sound {
     /// Checks a record that made or changed an operator.
     ///
     /// Fails with [`Mismatch::OperatorMadeWrongly`].
     pub(super) async fn check(&self, session: &mut Session, record: &Record) -> Result<(), Error> {
-        let hash = record.hash();
-        if self.all(|all| all.contains(&hash)) {
-            return Ok(());
-        }
-        let mut lineage = Lineage::default();
-        lineage.gather(session, record).await?;
-        if let Err(why) = lineage.follow_to(record) {
-            return Err(Mismatch::OperatorMadeWrongly {
+        match self.fault(session, record).await? {
+            None => Ok(()),
+            Some(why) => Err(Mismatch::OperatorMadeWrongly {
                 name: record.entry.name.clone().unwrap_or_default(),
                 seq: record.seq,
                 actor: record.entry.actor.clone(),
                 why,
             }
-            .into());
+            .into()),
         }
-        self.all(|all| all.insert(hash));
-        Ok(())
     }
 
-    fn all<T>(&self, with: impl FnOnce(&mut BTreeSet<Sha256>) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Why whoever's act a record is could not do it; none if they could.
+    pub(super) async fn fault(
+        &self,
+        session: &mut Session,
+        record: &Record,
+    ) -> Result<Option<ActorFault>, Error> {
+        let hash = record.hash();
+        if let Some(known) = self.known().get(&hash) {
+            return Ok(*known);
+        }
+        let mut lineage = Lineage::default();
+        lineage.gather(session, record).await?;
+        let fault = lineage.follow_to(record).err();
+        self.known().insert(hash, fault);
+        Ok(fault)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Sha256, Option<ActorFault>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,6 +80,7 @@ impl Lineage {
         }
         let mut known = BTreeSet::new();
         let mut open: Vec<String> = last.entry.name.iter().cloned().collect();
+        open.extend(self.actors_of(session, last).await?);
         while let Some(name) = open.pop() {
             if !known.insert(name.clone()) {
                 continue;
@@ -81,21 +92,26 @@ impl Lineage {
             );
             let records = self.add(session, sql, vec![name.as_str().into()]).await?;
             for record in records.iter().filter(|record| record.seq <= last.seq) {
-                let Some((asked, agreed)) = operators_of(&record.entry.actor) else {
-                    continue;
-                };
-                open.extend(
-                    [Some(asked), agreed]
-                        .into_iter()
-                        .flatten()
-                        .map(str::to_owned),
-                );
-                if let Some(agreed) = agreed {
-                    self.agreement(session, record.seq, asked, agreed).await?;
-                }
+                open.extend(self.actors_of(session, record).await?);
             }
         }
         Ok(())
+    }
+
+    /// The operators whose act a record is; what the second has agreed to is gathered too.
+    async fn actors_of(
+        &mut self,
+        session: &mut Session,
+        record: &Record,
+    ) -> Result<Vec<String>, Error> {
+        let Some((asked, agreed)) = operators_of(&record.entry.actor) else {
+            return Ok(Vec::new());
+        };
+        if let Some(agreed) = agreed {
+            self.agreement(session, record.seq, asked, agreed).await?;
+        }
+        let both = [Some(asked), agreed].into_iter().flatten();
+        Ok(both.map(str::to_owned).collect())
     }
 
     /// Finds the last record before another by which one agreed to what the other had asked for.
@@ -155,7 +171,7 @@ impl Lineage {
     }
 
     /// Walks them up to this one, and says whether it could be done.
-    fn follow_to(&self, last: &Record) -> Result<(), crate::registry::ActorFault> {
+    fn follow_to(&self, last: &Record) -> Result<(), ActorFault> {
         let mut actors = Actors::default();
         for record in self.records.range(..last.seq).map(|(_, record)| record) {
             // Whoever could not is none that makes another.

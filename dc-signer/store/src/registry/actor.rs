@@ -26,6 +26,8 @@ pub enum ActorFault {
     },
     /// No record says that they acted without a credential then.
     NoBreakGlass,
+    /// The record does not say which acts take two operators.
+    NoPolicy,
     /// The second operator had not agreed to anything that the first had asked for.
     NotAgreed,
     /// There was an operator before.
@@ -59,6 +61,9 @@ impl fmt::Display for ActorFault {
             Self::NoBreakGlass => f.write_str(
                 "no 'break-glass' record of them at this signer is within a day before it",
             ),
+            Self::NoPolicy => {
+                f.write_str("it does not say which acts take two, as every signer does there")
+            }
             Self::NotAgreed => f.write_str(
                 "no record says that the first asked for anything that the second agreed to",
             ),
@@ -170,6 +175,11 @@ impl Entry {
         }
     }
 
+    /// What takes two operators from this record on; none if it does not say so.
+    pub(crate) fn policy(&self) -> Option<FourEyes> {
+        self.scope.as_deref()?.parse().ok()
+    }
+
     /// True if one operator alone may not do it while a policy holds.
     fn takes_two(&self, policy: &FourEyes, used: &BTreeSet<Sha256>) -> bool {
         let is_used = || {
@@ -215,6 +225,9 @@ impl Actors {
     }
 
     fn check(&self, entry: &Entry) -> Result<(), ActorFault> {
+        if entry.action == Action::ChangeApproval && entry.policy().is_none() {
+            return Err(ActorFault::NoPolicy);
+        }
         let kind = ActorKind::of(&entry.actor).filter(|kind| entry.action.is_done_by(*kind));
         match kind.ok_or(ActorFault::NotTheirs)?.bound() {
             Bound::First => {
@@ -231,9 +244,8 @@ impl Actors {
 
     /// True if less takes two operators after this.
     fn lowers(&self, entry: &Entry) -> bool {
-        let policy = || entry.scope.as_deref().and_then(|scope| scope.parse().ok());
         let is_laxer = |to: FourEyes| to.is_laxer_than(&self.policy);
-        entry.action == Action::ChangeApproval && policy().is_none_or(is_laxer)
+        entry.action == Action::ChangeApproval && entry.policy().is_some_and(is_laxer)
     }
 
     /// Whoever breaks the glass asks nobody, and says so before.
@@ -302,9 +314,8 @@ impl Actors {
             }
             (Action::ChangeOperator, _) => self.first = self.first.or(Some(record.seq)),
             (Action::ActivateDelegation, _) => self.used.extend(entry.credential_sha256),
-            (Action::ChangeApproval, _) => {
-                let policy = entry.scope.as_deref().and_then(|scope| scope.parse().ok());
-                self.policy = policy.unwrap_or_default();
+            (Action::ChangeApproval, _) if could => {
+                self.policy = entry.policy().unwrap_or_default();
             }
             _ => {}
         }

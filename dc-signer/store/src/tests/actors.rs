@@ -8,6 +8,7 @@ on_both! {
     a_role_or_token_in_the_table_counts_for_nothing,
     a_time_that_no_certificate_has_is_an_error_and_no_panic,
     an_operator_whom_nobody_could_make_does_nothing,
+    what_takes_two_is_what_somebody_said_who_could,
     an_act_is_refused_when_the_right_to_it_is_over_by_then,
     less_takes_two_operators_when_two_agree_or_root_does_it,
     records_of_those_who_could_not_are_found,
@@ -327,6 +328,42 @@ async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) 
         .unwrap();
     assert_eq!(store.four_eyes().await.unwrap(), Some(FourEyes::default()));
     store.verify_audit().await.unwrap();
+}
+
+async fn what_takes_two_is_what_somebody_said_who_could(db: &Database) {
+    people(db).await;
+    let signer = Act::new("signer", at(NOW));
+    db.store.set_four_eyes(&STRICT, &signer).await.unwrap();
+    let none = FourEyes::default().to_string();
+    for (actor, scope, expected) in [
+        ("operator:alice", Some(&*none), ActorFault::Alone),
+        ("operator:alice+carol", Some(&*none), ActorFault::NotAgreed),
+        ("signer", Some(&*none), ActorFault::Alone),
+        ("somebody", Some(&*none), ActorFault::NotTheirs),
+        ("operator:alice", None, ActorFault::NoPolicy),
+        ("signer", Some("rollover=perhaps"), ActorFault::NoPolicy),
+    ] {
+        let entry = Entry {
+            name: None,
+            ..said(actor, Action::ChangeApproval, "", scope)
+        };
+        append(db, entry).await;
+        let seq = db.store.audit_head().await.unwrap().seq;
+        let is_it = |error: &Error| match error {
+            Error::NotAsAudited {
+                source: Mismatch::Actor { seq: at, why, .. },
+            } => *at == seq && *why == expected,
+            _ => false,
+        };
+        assert_eq!(db.store.four_eyes().await.unwrap(), Some(STRICT), "{actor}");
+        let wrong = db.store.wrong_policies().await.unwrap();
+        assert!(wrong.first().is_some_and(is_it), "{actor}: {wrong:?}");
+        let found = db.store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
+        assert!(found.first.iter().any(|one| is_it(&one.error)), "{actor}");
+    }
+    // Said again by somebody who may, it counts, and what was made up is behind it.
+    db.store.set_four_eyes(&STRICT, &signer).await.unwrap();
+    assert!(db.store.wrong_policies().await.unwrap().is_empty());
 }
 
 async fn two_admins_stay_while_acts_take_two(db: &Database) {
