@@ -24,6 +24,14 @@ impl Quota {
     }
 }
 
+impl Quota {
+    /// When nothing that was counted matters any more, if one fewer had been.
+    pub(super) fn one_fewer(&self, full: Instant, now: Instant) -> Instant {
+        full.checked_sub(self.period)
+            .map_or(now, |full| full.max(now))
+    }
+}
+
 /// Those whom an attacker cannot invent: all of them are kept as long as they matter.
 #[derive(Debug)]
 pub(super) struct Buckets<K> {
@@ -93,6 +101,16 @@ impl<K: Eq + Hash> Passing<K> {
         }
         young.insert(key, full);
         Ok(())
+    }
+
+    /// Counts one fewer.
+    pub(super) fn give_back(&self, key: &K, now: Instant) {
+        for generation in &mut *lock(&self.generations) {
+            if let Some(full) = generation.get_mut(key) {
+                *full = self.quota.one_fewer(*full, now);
+                return;
+            }
+        }
     }
 
     /// Forgets those who may come as often as if they had never come.

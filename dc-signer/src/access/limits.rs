@@ -14,6 +14,7 @@ pub struct RateLimits {
     configured: Limits,
     devices: Together,
     strangers: Passing<Sha256>,
+    given_back: Passing<Sha256>,
     operators: Buckets<String>,
 }
 
@@ -40,6 +41,13 @@ impl RateLimits {
             configured: *limits,
             devices: Together::new(device),
             strangers: Passing::new(device, MAX_STRANGERS),
+            given_back: Passing::new(
+                Quota {
+                    period: GIVE_BACK,
+                    ..device
+                },
+                MAX_STRANGERS,
+            ),
             operators: Buckets::new(operator),
         }
     }
@@ -68,7 +76,19 @@ impl RateLimits {
         let _ = self.devices.count(*key, now);
     }
 
-    /// The same for an operator.
+    /// Gives back what the holder of a key was counted for when the service itself failed. After a burst of that it is once a minute: a
+    /// device that asks without a pause is held off from a service that has its own troubles.
+    pub(super) fn give_back(&self, key: &Sha256, counted: Counted, now: Instant) {
+        if self.given_back.count(*key, now).is_err() {
+            return;
+        }
+        match counted {
+            Counted::AsDevice => self.devices.give_back(key, now),
+            Counted::AsStranger => self.strangers.give_back(key, now),
+        }
+    }
+
+    /// Lets an operator through, or says after how many seconds to come again.
     pub(super) fn operator(&self, name: &str, now: Instant) -> Result<(), u64> {
         self.operators.count(name.to_owned(), now).map_err(seconds)
     }
@@ -94,6 +114,7 @@ impl RateLimits {
     pub(super) fn tidy(&self, now: Instant) {
         self.devices.tidy(now);
         self.strangers.tidy(now);
+        self.given_back.tidy(now);
         self.operators.tidy(now);
     }
 }
@@ -103,6 +124,8 @@ fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
+/// How often a failure of the service counts for nothing, at most.
+const GIVE_BACK: Duration = Duration::from_secs(60);
 /// About 10 MB.
 const MAX_STRANGERS: usize = 100_000;
 
@@ -153,6 +176,27 @@ mod tests {
         limits.device(&last, now).unwrap();
         assert!(limits.device(&last, now).is_err());
         assert!(limits.strangers.len() <= MAX_STRANGERS);
+    }
+
+    #[test]
+    fn what_the_service_could_not_do_is_given_back_and_whoever_hammers_is_held_off() {
+        let (limits, now) = (limits(3), Instant::now());
+        let (device, stranger) = (Sha256::of(b"device"), Sha256::of(b"stranger"));
+        limits.remember_device(&device, now);
+        // It has come once already.
+        for (key, left) in [(device, 2), (stranger, 3)] {
+            let failing = |at| {
+                let counted = limits.device(&key, at);
+                counted.map(|counted| limits.give_back(&key, counted, at))
+            };
+            let tries = (0..10).filter(|_| failing(now).is_ok()).count();
+            assert_eq!(tries, left + 3);
+            assert!(failing(now + GIVE_BACK).is_err());
+            // What it may by itself comes as slowly as ever, and then once more for nothing.
+            let later = now + Duration::from_secs(3600);
+            assert!(failing(later).is_ok());
+            assert!(failing(later).is_ok());
+        }
     }
 
     #[test]

@@ -187,6 +187,11 @@ impl Gate {
         self.limits.load().remember_device(key, Instant::now());
     }
 
+    /// Gives back what the holder of a key was counted for, because the service could not serve them.
+    pub(crate) fn give_back(&self, key: &Sha256, counted: Counted) {
+        self.limits.load().give_back(key, counted, Instant::now());
+    }
+
     /// Waits for the turn of a renewal, which goes by the end of what the database says that the device holds. None if nothing
     /// will be issued to whoever asks, so that nobody waits because of them.
     ///

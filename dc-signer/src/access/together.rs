@@ -92,6 +92,15 @@ impl Together {
         Some(counted.map(|counted| *count = counted))
     }
 
+    /// Counts one fewer, unless the others know of it already.
+    pub(super) fn give_back(&self, key: &Sha256, now: Instant) {
+        let mut shard = self.shard(key);
+        if let Some(count) = shard.get_mut(key).filter(|count| count.untold > 0) {
+            count.untold -= 1;
+            count.full = self.quota.one_fewer(count.full, now);
+        }
+    }
+
     fn one_more(
         &self,
         key: &Sha256,

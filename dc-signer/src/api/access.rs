@@ -18,7 +18,7 @@ use crate::access::{self, AccessError, Admitted, Counted, Place, Shown};
 use crate::authority::Authenticated;
 use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
-use dc_protocol::Kind;
+use dc_protocol::{Kind, Severity};
 use dc_store::registry::{Access, Role, Sha256};
 
 /// The holder of a client certificate's key; which device that is, if any, is not known yet.
@@ -63,6 +63,13 @@ impl KeyHolder {
         }
         if let Some(peer) = &self.peer {
             peer.is_known_here();
+        }
+    }
+
+    /// Counts its request for nothing if the service could not serve it.
+    pub(super) fn give_back(&self, app: &App, refused: &ApiError) {
+        if matches!(refused.kind().severity(), Severity::Outage | Severity::Bug) {
+            app.gate.give_back(&self.key(), self.counted);
         }
     }
 }

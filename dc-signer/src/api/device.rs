@@ -99,6 +99,7 @@ fn answer(
             }
             let reason = refused.kind().name();
             app.heed(&refused);
+            holder.give_back(app, &refused);
             app.metrics.issued("", path, reason, took);
             app.refused.add(reason);
             Err(refused)

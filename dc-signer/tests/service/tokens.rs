@@ -223,6 +223,26 @@ fn a_token_that_is_pulled_is_seen_everywhere_and_comes_back_by_itself() {
 }
 
 #[test]
+fn what_a_device_asks_for_in_vain_is_not_counted_against_it() {
+    let Some(vendor) = Vendor::new() else { return };
+    let text = fs::read_to_string(&vendor.config).unwrap();
+    let text = text.replace("device_burst = 100", "device_burst = 3");
+    let text = text.replace("device_period = \"1s\"", "device_period = \"1h\"");
+    fs::write(&vendor.config, text).unwrap();
+    let serving = vendor.serve();
+    vendor.hsm.pull();
+    for number in 0..3 {
+        serving.renew(number).refused(503, "zone-not-ready");
+    }
+    vendor.hsm.plug();
+    serving.wait_for(200);
+    for number in 0..3 {
+        serving.renew(number).ok();
+    }
+    serving.renew(3).refused(429, "rate-limited");
+}
+
+#[test]
 fn a_pin_that_is_wrong_at_the_start_is_said_and_may_be_corrected_while_it_runs() {
     let Some(vendor) = Vendor::new() else { return };
     vendor.set_pin("4321");
