@@ -29,11 +29,16 @@ impl Authority {
         let slot = slot(&found.managed, number)?;
         self.check_key(found, slot).await?;
         // Signers say what they can sign with of what is next or active; they keep the key of what drains until it is gone.
-        if slot.state == DelegationState::Next && !leave_out {
+        let is_next = slot.state == DelegationState::Next;
+        let left_out = match leave_out {
+            true if is_next => self.lacking(slot, by.at).await?,
+            _ => Vec::new(),
+        };
+        if is_next && !leave_out {
             self.wait_if_others_can_issue(&found.managed, slot, by.at)
                 .await?;
         }
-        self.activate(zone, number, by).await
+        self.activate(zone, number, &left_out, by).await
     }
 
     /// Shows that a slot that may become active could be issued from here.

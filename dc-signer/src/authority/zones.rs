@@ -13,7 +13,7 @@ use crate::config::Renewals;
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 use dc_protocol::RenewalInfo;
-use dc_store::registry::{self, DelegationState, Sha256, Zone, ZoneDelegation};
+use dc_store::registry::{self, Sha256, Zone, ZoneDelegation};
 use dc_store::{Act, NewZone};
 
 impl Authority {
@@ -129,11 +129,25 @@ impl Authority {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let next = next(found, by.at)?;
-        if !leave_out {
-            self.wait_if_others_can_issue(&found.managed, next, by.at)
-                .await?;
-        }
-        self.activate(zone, next.number, by).await
+        let left_out = match leave_out {
+            true => self.lacking(next, by.at).await?,
+            false => {
+                self.wait_if_others_can_issue(&found.managed, next, by.at)
+                    .await?;
+                Vec::new()
+            }
+        };
+        self.activate(zone, next.number, &left_out, by).await
+    }
+
+    /// The other signers that do not have the key of a slot, by node.
+    pub(super) async fn lacking(
+        &self,
+        slot: &ZoneDelegation,
+        now: UnixTime,
+    ) -> Result<Vec<String>, Error> {
+        let others = replicas::others(&self.store, self.me, now).await?;
+        Ok(replicas::without(&others, slot))
     }
 
     /// The certificate that a rollover would take now, by its SHA-256.
@@ -150,10 +164,11 @@ impl Authority {
         &self,
         zone: &ZoneName,
         number: u32,
+        left_out: &[String],
         by: &Act,
     ) -> Result<Zone, Error> {
-        let active = DelegationState::Active;
-        let moved = self.store.move_delegation(zone, number, active, by).await?;
+        let moved = self.store.activate_without(zone, number, left_out, by);
+        let moved = moved.await?;
         self.delegations.refresh(&self.store).await?;
         Ok(moved)
     }
@@ -171,8 +186,7 @@ impl Authority {
         }
         let began = Instant::now();
         loop {
-            let others = replicas::others(&self.store, self.me, now).await?;
-            let nodes = replicas::without(&others, slot);
+            let nodes = self.lacking(slot, now).await?;
             if nodes.is_empty() {
                 return Ok(());
             }

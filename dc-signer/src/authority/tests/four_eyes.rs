@@ -11,7 +11,9 @@ use crate::authority::json::Replace;
 use crate::authority::{Act, Authenticated, Authority, Error};
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
-use dc_store::registry::{Access, DelegationState, FourEyes, Operator, OperatorName, Role, Sha256};
+use dc_store::registry::{
+    Access, Action, DelegationState, FourEyes, Operator, OperatorName, Role, Sha256,
+};
 
 on_both! {
     a_certificate_that_was_imported_by_hand_waits_for_two,
@@ -301,6 +303,7 @@ async fn nobody_agrees_where_the_key_is_not_and_nothing_moves_to_what_it_issues_
         "{refused}"
     );
     let other = bench.other(database).await;
+    other.report(now).await.unwrap();
     let next = bench.import(now).await;
     let waits = number(ask(next).await.unwrap());
     let head = bench.store.audit_head().await.unwrap().seq;
@@ -314,5 +317,11 @@ async fn nobody_agrees_where_the_key_is_not_and_nothing_moves_to_what_it_issues_
     assert_eq!(bench.store.audit_head().await.unwrap().seq, head);
     let done = agree(&bench.authority, waits, "bob", now).await;
     assert!(matches!(done, Approved::RolledOver(_)), "{done:?}");
+    let records = bench.store.audit_from(head, 10).await.unwrap();
+    let moved = records
+        .iter()
+        .find(|record| record.entry.action == Action::ActivateDelegation)
+        .unwrap();
+    assert_eq!(moved.entry.scope.as_deref(), Some("left-out=node-2"));
     bench.store.verify_audit().await.unwrap();
 }

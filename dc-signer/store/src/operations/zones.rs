@@ -110,7 +110,25 @@ impl Store {
         by: &Act,
     ) -> Result<Zone, Error> {
         self.write("move_slot", async |work| {
-            move_delegation(work, zone, number, to, by).await
+            move_delegation(work, zone, (number, to), &[], by).await
+        })
+        .await
+    }
+
+    /// Issues from a delegation from now on as [`Self::move_delegation`] does; the record says which signers, by node, were left out
+    /// because they do not have its key.
+    ///
+    /// Fails as that does.
+    pub async fn activate_without(
+        &self,
+        zone: &ZoneName,
+        number: u32,
+        left_out: &[String],
+        by: &Act,
+    ) -> Result<Zone, Error> {
+        self.write("move_slot", async |work| {
+            let step = (number, DelegationState::Active);
+            move_delegation(work, zone, step, left_out, by).await
         })
         .await
     }
@@ -293,15 +311,15 @@ pub(super) async fn import_delegation(
         delegation.since.into(),
     ];
     work.session.execute(sql, values).await?;
-    log_delegation(work, &new.zone, &delegation, by).await?;
+    log_delegation(work, &new.zone, &delegation, None, by).await?;
     Ok(delegation.number)
 }
 
 pub(super) async fn move_delegation(
     work: &mut Work,
     zone: &ZoneName,
-    number: u32,
-    to: DelegationState,
+    (number, to): (u32, DelegationState),
+    left_out: &[String],
     by: &Act,
 ) -> Result<Zone, Error> {
     let found = load(&mut work.session, zone).await?;
@@ -321,7 +339,13 @@ pub(super) async fn move_delegation(
         if delegation.state == DelegationState::Gone {
             shared_delegations::forget_ended(&mut work.session, by.at).await?;
         }
-        log_delegation(work, zone, delegation, by).await?;
+        let scope = match delegation.state {
+            DelegationState::Active if !left_out.is_empty() => {
+                Some(format!("left-out={}", left_out.join(",")))
+            }
+            _ => None,
+        };
+        log_delegation(work, zone, delegation, scope, by).await?;
     }
     Ok(managed)
 }
@@ -350,6 +374,7 @@ async fn log_delegation(
     work: &mut Work,
     zone: &ZoneName,
     delegation: &ZoneDelegation,
+    scope: Option<String>,
     by: &Act,
 ) -> Result<(), Error> {
     let action = match delegation.state {
@@ -363,6 +388,7 @@ async fn log_delegation(
     entry.credential_sha256 = Some(delegation.certificate_sha256);
     entry.expires = Some(delegation.not_after);
     entry.detail_sha256 = work.detail(delegation.commitment(zone), by).await?;
+    entry.scope = scope;
     work.log(entry);
     Ok(())
 }
