@@ -31,8 +31,8 @@ pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
-    Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, Finding, Findings, KeptHash, Observer,
-    Progress, SecretChange, StepsBack, Store, Walked,
+    Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, EndedBy, Finding, Findings, KeptHash,
+    Observer, Progress, SecretChange, StepsBack, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{LimitsUsed, Replica, Report, ServerClock, Turn};

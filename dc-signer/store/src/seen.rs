@@ -21,6 +21,8 @@ use crate::registry::{Head, Record, Sha256};
 #[derive(Debug)]
 pub(super) struct Seen {
     folder: PathBuf,
+    /// The newest one when this process began.
+    before: Option<Head>,
     state: Mutex<State>,
 }
 
@@ -122,8 +124,13 @@ impl Seen {
         };
         Ok(Self {
             folder: folder.into(),
+            before: newest,
             state: state.into(),
         })
+    }
+
+    pub(super) fn before(&self) -> Option<Head> {
+        self.before
     }
 
     pub(super) fn newest(&self) -> Option<Head> {

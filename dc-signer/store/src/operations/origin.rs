@@ -78,6 +78,16 @@ impl Lineage {
             );
             self.add(session, sql, Vec::new()).await?;
         }
+        if let (Action::EndDelegation, Some(ended)) =
+            (last.entry.action, &last.entry.credential_sha256)
+        {
+            let sql = format!(
+                "SELECT {} FROM audit WHERE action IN ('activate-slot', 'drain-slot', 'end-slot') \
+                 AND credential_sha256 = $1 ORDER BY seq DESC LIMIT {MOST}",
+                rows::RECORD
+            );
+            self.add(session, sql, vec![ended.into()]).await?;
+        }
         let mut known = BTreeSet::new();
         let mut open: Vec<String> = last.entry.name.iter().cloned().collect();
         open.extend(self.actors_of(session, last).await?);

@@ -52,12 +52,24 @@ impl Store {
             let Some(row) = row else {
                 return Ok(BrokenGlass::default());
             };
+            // Word for word the condition of the index: what was done counts, whether or not it was said before.
+            let sql = "SELECT COALESCE(MAX(seq), 0) AS newest FROM audit \
+                       WHERE actor LIKE 'root:%' AND action <> 'export'";
+            let newest = session.fetch_one(sql, Vec::new()).await?;
             Ok(BrokenGlass {
                 acts: row.number("acts")?,
                 last: row.maybe_time("last")?,
+                newest: newest.map_or(Ok(0), |row| row.number("newest"))?,
             })
         })
         .await
+    }
+
+    /// The last record that this machine had seen when the store was opened; none if it had seen none, or keeps nothing of that.
+    #[must_use]
+    pub fn seen_before(&self) -> Option<u64> {
+        let seen = self.shared.seen.as_ref()?;
+        seen.before().map(|head| head.seq)
     }
 
     /// The last record of an act without an operator's credential; 0 if there is none.

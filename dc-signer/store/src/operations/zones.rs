@@ -6,14 +6,16 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::connection::{Row, Session};
-use crate::registry::{self, Action, DelegationState, SharedDelegation, Zone, ZoneDelegation};
+use crate::registry::{
+    self, Action, DelegationState, Record, SharedDelegation, Zone, ZoneDelegation,
+};
 use crate::sql::Value;
 use crate::{Act, Error, NewDelegation, NewZone, Store};
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
 use super::work::Work;
-use super::{rows, shared_delegations, withdrawn};
+use super::{four_eyes, rows, shared_delegations, withdrawn};
 
 impl Store {
     /// Adds a zone without delegation certificates.
@@ -324,6 +326,9 @@ pub(super) async fn move_delegation(
 ) -> Result<Zone, Error> {
     let found = load(&mut work.session, zone).await?;
     let mut managed = found.ok_or(registry::Error::UnknownZone)?;
+    if to == DelegationState::Active && by.actor == SIGNER {
+        may_move_alone(work, &managed, number).await?;
+    }
     let mut changed = managed.move_delegation(number, to, by.at)?;
     // The index allows one active delegation at any moment, so the old one leaves first.
     changed.sort_by_key(|delegation| delegation.state == DelegationState::Active);
@@ -341,7 +346,7 @@ pub(super) async fn move_delegation(
         }
         let scope = match delegation.state {
             DelegationState::Active if !left_out.is_empty() => {
-                Some(format!("left-out={}", left_out.join(",")))
+                Some(format!("left-out={}", said_of(left_out)))
             }
             _ => None,
         };
@@ -350,6 +355,82 @@ pub(super) async fn move_delegation(
     Ok(managed)
 }
 
+/// Ends a slot that people have ended in a newer copy of the log, in whatever state it is here; says which, unless it had ended.
+pub(super) async fn end_again(work: &mut Work, record: &Record) -> Result<Option<String>, Error> {
+    let (Some(zone), Some(certificate)) = (&record.entry.zone, &record.entry.credential_sha256)
+    else {
+        return Ok(None);
+    };
+    let sql = "UPDATE slots SET state = 'gone', since = $3 WHERE zone = $1 \
+               AND certificate_sha256 = $2 AND state <> 'gone'";
+    let values = vec![
+        zone.as_str().into(),
+        certificate.into(),
+        record.entry.time.into(),
+    ];
+    if work.session.execute(sql, values).await? == 0 {
+        return Ok(None);
+    }
+    shared_delegations::forget_ended(&mut work.session, record.entry.time).await?;
+    let sql = "SELECT number FROM slots WHERE zone = $1 AND certificate_sha256 = $2";
+    let values = vec![zone.as_str().into(), certificate.into()];
+    let row = work.session.fetch_one(sql, values).await?;
+    let number: Option<u32> = row.map(|row| row.number("number")).transpose()?;
+    Ok(number.map(|number| format!("slot {number} of {zone}")))
+}
+
+/// Checks that no second operator has to agree: what takes two may have changed since the signer looked.
+///
+/// Fails with [`TakesTwo`](registry::Error::TakesTwo).
+async fn may_move_alone(work: &mut Work, zone: &Zone, number: u32) -> Result<(), Error> {
+    let slots = &zone.delegations;
+    let has_begun = slots.iter().any(|slot| slot.state != DelegationState::Next);
+    let mut found = slots.iter().filter(|slot| slot.number == number);
+    let Some(slot) = found.next().filter(|_| has_begun) else {
+        return Ok(());
+    };
+    let policy = four_eyes::current(&mut work.session, &work.sound).await?;
+    match policy.rollover && by_hand(&mut work.session, &slot.certificate_sha256).await? {
+        true => Err(registry::Error::TakesTwo.into()),
+        false => Ok(()),
+    }
+}
+
+async fn by_hand(
+    session: &mut Session,
+    certificate_sha256: &registry::Sha256,
+) -> Result<bool, Error> {
+    // Word for word the condition of the index.
+    let sql = "SELECT actor FROM audit WHERE action = 'import-slot' \
+               AND credential_sha256 = $1 ORDER BY seq DESC LIMIT 1";
+    let row = session
+        .fetch_one(sql, vec![certificate_sha256.into()])
+        .await?;
+    // One that no record has nobody has checked.
+    row.map_or(Ok(true), |row| Ok(Act::is_somebodys(&row.text("actor")?)))
+}
+
+/// Signers, as a record has them: what is in their table anybody may have written there who has the database.
+fn said_of(nodes: &[String]) -> String {
+    let plain = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => letter,
+        _ => '?',
+    };
+    let some = nodes.iter().take(MOST_NAMED);
+    let mut said: Vec<String> = some
+        .map(|node| node.chars().take(64).map(plain).collect())
+        .collect();
+    if let Some(more) = nodes.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        said.push(format!("{more} more"));
+    }
+    said.join(",")
+}
+
+const MOST_NAMED: usize = 20;
+
+/// The actor of what a signer does by itself.
+const SIGNER: &str = "signer";
+
 impl Store {
     /// True if an operator, or somebody at the machine, imported a delegation certificate, and not the signer that has ordered it.
     pub async fn is_imported_by_hand(
@@ -357,14 +438,7 @@ impl Store {
         certificate_sha256: &registry::Sha256,
     ) -> Result<bool, Error> {
         self.read("is_imported_by_hand", async |session| {
-            // Word for word the condition of the index.
-            let sql = "SELECT actor FROM audit WHERE action = 'import-slot' \
-                       AND credential_sha256 = $1 ORDER BY seq DESC LIMIT 1";
-            let row = session
-                .fetch_one(sql, vec![certificate_sha256.into()])
-                .await?;
-            // One that no record has nobody has checked.
-            row.map_or(Ok(true), |row| Ok(Act::is_somebodys(&row.text("actor")?)))
+            by_hand(session, certificate_sha256).await
         })
         .await
     }

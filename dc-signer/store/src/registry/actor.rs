@@ -1,81 +1,14 @@
 //! Rights of operators by the audit log: an operator's role and end are what the log says they were at each record.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
+use dc_core::MAX_VALIDITY;
 use pki_types::UnixTime;
 
+use super::actor_fault::ActorFault;
 use super::actor_kind::{ActorKind, Bound};
 use super::{Action, Entry, FourEyes, Record, Role, Sha256};
-
-/// The reason that an actor could not do what a record of the audit log says they did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ActorFault {
-    /// It takes two operators, and there was one.
-    Alone,
-    /// Their token or certificate had ended.
-    Ended,
-    /// They were kept out.
-    KeptOut,
-    /// They were made what they were by somebody who could not.
-    MadeWrongly {
-        /// The record that says so.
-        seq: u64,
-    },
-    /// No record says that they acted without a credential then.
-    NoBreakGlass,
-    /// The record does not say which acts take two operators.
-    NoPolicy,
-    /// The second operator had not agreed to anything that the first had asked for.
-    NotAgreed,
-    /// There was an operator before.
-    NotFirst {
-        /// The record that made the first one.
-        seq: u64,
-    },
-    /// No actor of this kind does it.
-    NotTheirs,
-    /// Their role was lower than it takes.
-    RoleTooLow {
-        /// The role.
-        role: Role,
-        /// The least that it takes.
-        needed: Role,
-    },
-    /// There was no such operator.
-    Unknown,
-}
-
-impl fmt::Display for ActorFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alone => f.write_str("it took two operators then"),
-            Self::Ended => f.write_str("what let them in had ended"),
-            Self::KeptOut => f.write_str("they were kept out"),
-            Self::MadeWrongly { seq } => write!(
-                f,
-                "record {seq} made them what they were, and is of somebody who could not do that"
-            ),
-            Self::NoBreakGlass => f.write_str(
-                "no 'break-glass' record of them at this signer is within a day before it",
-            ),
-            Self::NoPolicy => {
-                f.write_str("it does not say which acts take two, as every signer does there")
-            }
-            Self::NotAgreed => f.write_str(
-                "no record says that the first asked for anything that the second agreed to",
-            ),
-            Self::NotFirst { seq } => write!(f, "record {seq} had made an operator before"),
-            Self::NotTheirs => f.write_str("no signer writes that of such an actor"),
-            Self::RoleTooLow { role, needed } => {
-                write!(f, "their role was {role}, and it takes {needed}")
-            }
-            Self::Unknown => f.write_str("no record made them an operator"),
-        }
-    }
-}
 
 /// An operator, as the last record about them says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -175,6 +108,13 @@ impl Entry {
         }
     }
 
+    /// True if people have ended a delegation certificate, which holds wherever they did it: it may be stolen.
+    pub(crate) fn ends_by_hand(&self) -> bool {
+        let kind = ActorKind::of(&self.actor);
+        let is_by_hand = !matches!(kind, Some(ActorKind::Device | ActorKind::Signer) | None);
+        self.action == Action::EndDelegation && is_by_hand
+    }
+
     /// What takes two operators from this record on; none if it does not say so.
     pub(crate) fn policy(&self) -> Option<FourEyes> {
         self.scope.as_deref()?.parse().ok()
@@ -212,8 +152,23 @@ pub(crate) struct Actors {
     used: BTreeSet<Sha256>,
     /// The first record that made an operator.
     first: Option<u64>,
-    /// By actor without a credential, at which signer they said so last, and when.
-    broken: BTreeMap<String, (String, UnixTime)>,
+    /// By actor, acts without a credential that were said in the last day.
+    broken: BTreeMap<String, Broken>,
+    /// Delegation certificates, and whether somebody imported them by hand.
+    imported: BTreeMap<Sha256, bool>,
+    /// Zones that have had a certificate to issue from.
+    begun: BTreeSet<String>,
+    /// Since when certificates drain.
+    draining: BTreeMap<Sha256, UnixTime>,
+}
+
+/// That somebody acts without a credential.
+#[derive(Debug)]
+struct Broken {
+    node: String,
+    at: UnixTime,
+    /// The latest time that a record since then has.
+    latest: UnixTime,
 }
 
 impl Actors {
@@ -237,7 +192,10 @@ impl Actors {
             Bound::Operators => self.check_operators(entry),
             Bound::Root => self.check_root(entry),
             // It makes it stricter by itself.
-            Bound::Signer if self.lowers(entry) => Err(ActorFault::Alone),
+            Bound::Signer if self.lowers(entry) || self.moves_alone(entry) => {
+                Err(ActorFault::Alone)
+            }
+            Bound::Signer if self.ends_early(entry) => Err(ActorFault::TooEarly),
             Bound::Free | Bound::Signer => Ok(()),
         }
     }
@@ -255,16 +213,40 @@ impl Actors {
         if entry.action == Action::BreakGlass || is_backup {
             return Ok(());
         }
-        let (node, at) = self
-            .broken
-            .get(&entry.actor)
-            .ok_or(ActorFault::NoBreakGlass)?;
-        let (at, time) = (at.as_secs(), entry.time.as_secs());
-        // Clocks are put right in between.
-        match *node == entry.node && at.abs_diff(time) <= A_DAY.as_secs() {
+        let broken = self.broken.get(&entry.actor);
+        let broken = broken.ok_or(ActorFault::NoBreakGlass)?;
+        // The time that a record has is whoever's wrote it; others tell how late it is. Clocks are put right in between.
+        let (at, time) = (broken.at.as_secs(), entry.time.as_secs());
+        let passed = at.abs_diff(time).max(broken.passed());
+        match broken.node == entry.node && passed <= A_DAY.as_secs() {
             true => Ok(()),
             false => Err(ActorFault::NoBreakGlass),
         }
+    }
+
+    /// True if the signer moves a zone on to a certificate that two have to agree to.
+    fn moves_alone(&self, entry: &Entry) -> bool {
+        let has_begun = |zone: &String| self.begun.contains(zone);
+        let is_by_hand = |one: &Sha256| self.imported.get(one).copied().unwrap_or(true);
+        entry.action == Action::ActivateDelegation
+            && self.policy.rollover
+            && entry.zone.as_ref().is_some_and(has_begun)
+            && entry.credential_sha256.as_ref().is_some_and(is_by_hand)
+    }
+
+    /// True if credentials may live under a certificate that is ended.
+    fn ends_early(&self, entry: &Entry) -> bool {
+        let Some(certificate) = entry.credential_sha256 else {
+            return false;
+        };
+        let is_over = entry.expires.is_some_and(|end| end <= entry.time);
+        let drained = |since: &UnixTime| {
+            entry.time.as_secs().saturating_sub(since.as_secs()) >= MAX_VALIDITY.as_secs()
+        };
+        entry.action == Action::EndDelegation
+            && self.used.contains(&certificate)
+            && !is_over
+            && !self.draining.get(&certificate).is_some_and(drained)
     }
 
     fn check_operators(&self, entry: &Entry) -> Result<(), ActorFault> {
@@ -291,6 +273,11 @@ impl Actors {
 
     fn note(&mut self, record: &Record, could: bool) {
         let entry = &record.entry;
+        self.broken.retain(|_, broken| {
+            broken.latest = broken.latest.max(entry.time);
+            broken.passed() <= A_DAY.as_secs()
+        });
+        self.note_certificate(entry);
         if let Some(name) = &entry.name {
             let before = self.operators.get(name).copied();
             if let Some(mut after) = Standing::after(entry.action, entry, before) {
@@ -308,12 +295,15 @@ impl Actors {
                     self.agreed.insert((asked.clone(), name.to_owned()));
                 }
             }
-            (Action::BreakGlass, _) if could => {
-                let said = (entry.node.clone(), entry.time);
+            (Action::BreakGlass, _) if could && self.broken.len() < MOST_BROKEN => {
+                let said = Broken {
+                    node: entry.node.clone(),
+                    at: entry.time,
+                    latest: entry.time,
+                };
                 self.broken.insert(entry.actor.clone(), said);
             }
             (Action::ChangeOperator, _) => self.first = self.first.or(Some(record.seq)),
-            (Action::ActivateDelegation, _) => self.used.extend(entry.credential_sha256),
             (Action::ChangeApproval, _) if could => {
                 self.policy = entry.policy().unwrap_or_default();
             }
@@ -322,6 +312,42 @@ impl Actors {
     }
 }
 
+impl Actors {
+    fn note_certificate(&mut self, entry: &Entry) {
+        if let (Action::RemoveZone, Some(zone)) = (entry.action, &entry.zone) {
+            self.begun.remove(zone);
+        }
+        let Some(certificate) = entry.credential_sha256 else {
+            return;
+        };
+        match entry.action {
+            Action::ImportDelegation => {
+                let kind = ActorKind::of(&entry.actor);
+                let is_by_hand = !matches!(kind, Some(ActorKind::Device | ActorKind::Signer));
+                self.imported.insert(certificate, is_by_hand);
+            }
+            Action::ActivateDelegation => {
+                self.used.insert(certificate);
+                self.begun.extend(entry.zone.clone());
+                self.draining.remove(&certificate);
+            }
+            Action::DrainDelegation => {
+                self.draining.insert(certificate, entry.time);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Broken {
+    /// How long ago it was at least, in seconds.
+    fn passed(&self) -> u64 {
+        self.latest.as_secs().saturating_sub(self.at.as_secs())
+    }
+}
+
+/// The most people at the machine in a day: each record is compared with them.
+const MOST_BROKEN: usize = 1000;
 /// How long after somebody has said so they act without a credential: as long as a command may take.
 const A_DAY: Duration = Duration::from_secs(86_400);
 /// The scope of an export that is a backup.

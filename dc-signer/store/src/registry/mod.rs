@@ -2,6 +2,7 @@
 //! clock, no network.
 
 mod actor;
+mod actor_fault;
 mod actor_kind;
 mod approval;
 mod archive;
@@ -28,8 +29,8 @@ mod shared;
 mod state;
 mod zone;
 
-pub use actor::ActorFault;
 pub(crate) use actor::{Actors, Standing as Stand, operators_of, role_scope};
+pub use actor_fault::ActorFault;
 pub use approval::{Approval, ApprovalState};
 pub use archive::Archive;
 pub use change::{Change, Changed, Replacement};

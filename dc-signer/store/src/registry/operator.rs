@@ -136,8 +136,10 @@ pub struct Operator {
 pub struct BrokenGlass {
     /// How many there were.
     pub acts: u64,
-    /// When the last one was.
+    /// When the last one was, by whoever did it.
     pub last: Option<UnixTime>,
+    /// The newest record of one; 0 if there is none.
+    pub newest: u64,
 }
 
 /// A token or certificate that another one follows.

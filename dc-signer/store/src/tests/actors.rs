@@ -8,6 +8,9 @@ on_both! {
     a_role_or_token_in_the_table_counts_for_nothing,
     a_time_that_no_certificate_has_is_an_error_and_no_panic,
     an_operator_whom_nobody_could_make_does_nothing,
+    an_act_at_the_machine_counts_for_a_day_by_the_times_of_others,
+    an_end_counts_if_whoever_wrote_it_could,
+    the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early,
     what_takes_two_is_what_somebody_said_who_could,
     an_act_is_refused_when_the_right_to_it_is_over_by_then,
     less_takes_two_operators_when_two_agree_or_root_does_it,
@@ -416,4 +419,136 @@ async fn a_time_that_no_certificate_has_is_an_error_and_no_panic(db: &Database) 
     }
     db.tamper("UPDATE devices SET created = 253402300799").await;
     db.store.find_device(&Find::Id(device.id)).await.unwrap();
+}
+
+const ROOT: &str = "root:uid=0,login=none";
+
+async fn faults(db: &Database) -> Vec<(u64, ActorFault)> {
+    let found = db.store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
+    let fault = |one: Finding| match one.error {
+        Error::NotAsAudited {
+            source: Mismatch::Actor { seq, why, .. },
+        } => Some((seq, why)),
+        _ => None,
+    };
+    found.first.into_iter().filter_map(fault).collect()
+}
+
+async fn an_act_at_the_machine_counts_for_a_day_by_the_times_of_others(db: &Database) {
+    people(db).await;
+    let root = Act::new(ROOT, at(NOW)).because("night".parse().ok());
+    db.store.break_glass(&root).await.unwrap();
+    let known = db.store.broken_glass().await.unwrap();
+    let records = db.store.audit_from(known.newest, 1).await.unwrap();
+    let suspend = || Entry {
+        node: records[0].entry.node.clone(),
+        ..said(ROOT, Action::ClearClone, "d1.cpe.example.com", None)
+    };
+    append(db, suspend()).await;
+    assert_eq!(faults(db).await, []);
+    // Whoever acts so is told of, also with a time of before and without saying so first.
+    let after = db.store.broken_glass().await.unwrap();
+    assert_eq!((after.acts, after.newest), (known.acts, known.newest + 1));
+    let late = Entry {
+        time: at(NOW + 86_400 + 1),
+        ..said("signer", Action::Read, "", None)
+    };
+    let late = Entry {
+        actor: "operator:alice".into(),
+        ..late
+    };
+    append(db, late).await;
+    append(db, suspend()).await;
+    let seq = db.store.audit_head().await.unwrap().seq;
+    assert_eq!(faults(db).await, [(seq, ActorFault::NoBreakGlass)]);
+}
+
+/// Two certificates of the zone, the first active and the second imported by an operator.
+async fn two_certificates(db: &Database) -> [Sha256; 2] {
+    people(db).await;
+    let certificates = [key("first"), key("second")];
+    for certificate_sha256 in certificates {
+        let new = NewDelegation {
+            zone: zone(),
+            certificate_sha256,
+            not_before: at(NOW - 99),
+            not_after: at(NOW + 90 * 86_400),
+        };
+        let imported = db.store.import_delegation(&new, &of("alice")).await;
+        imported.unwrap();
+    }
+    let active = DelegationState::Active;
+    let by = of("alice");
+    let (zone, store) = (zone(), &db.store);
+    store.move_delegation(&zone, 1, active, &by).await.unwrap();
+    certificates
+}
+
+fn about(action: Action, certificate: Sha256, seconds: u64) -> Entry {
+    Entry {
+        name: None,
+        time: at(seconds),
+        zone: Some(zone().to_string()),
+        credential_sha256: Some(certificate),
+        expires: Some(at(NOW + 90 * 86_400)),
+        ..said("signer", action, "", None)
+    }
+}
+
+async fn the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early(db: &Database) {
+    let [first, second] = two_certificates(db).await;
+    let signer = Act::new("signer", at(NOW + 2));
+    db.store.set_four_eyes(&STRICT, &signer).await.unwrap();
+    let active = DelegationState::Active;
+    let refused = db.store.move_delegation(&zone(), 2, active, &signer).await;
+    let source = registry::Error::TakesTwo;
+    assert!(matches!(refused.unwrap_err(), Error::Refused { source: why } if why == source));
+    append(db, about(Action::DrainDelegation, first, NOW + 3)).await;
+    append(db, about(Action::ActivateDelegation, second, NOW + 3)).await;
+    let moved = db.store.audit_head().await.unwrap().seq;
+    append(db, about(Action::EndDelegation, first, NOW + 4)).await;
+    let expected = [
+        (moved, ActorFault::Alone),
+        (moved + 1, ActorFault::TooEarly),
+    ];
+    assert_eq!(faults(db).await, expected);
+    // When it is over it is no fault.
+    append(
+        db,
+        about(Action::EndDelegation, first, NOW + 3 + 7 * 86_400),
+    )
+    .await;
+    assert_eq!(faults(db).await, expected);
+}
+
+async fn an_end_counts_if_whoever_wrote_it_could(db: &Database) {
+    let [first, second] = two_certificates(db).await;
+    let ended = async |certificate| db.store.delegation_ended_by(certificate).await.unwrap();
+    assert_eq!(ended(&first).await, None);
+    let with = |actor: &str, certificate| Entry {
+        actor: actor.into(),
+        reason: Some("a test".into()),
+        ..about(Action::EndDelegation, certificate, NOW + 5)
+    };
+    for actor in [
+        "operator:vic",
+        "operator:nobody",
+        ROOT,
+        "somebody",
+        "device",
+        "signer",
+    ] {
+        append(db, with(actor, first)).await;
+        assert_eq!(ended(&first).await, None, "{actor}");
+    }
+    append(db, about(Action::DrainDelegation, first, NOW + 5)).await;
+    let over = about(Action::EndDelegation, first, NOW + 5 + 7 * 86_400);
+    append(db, over).await;
+    let record = db.store.audit_head().await.unwrap().seq;
+    assert_eq!(ended(&first).await, Some(EndedBy::Signer { record }));
+    append(db, with("operator:alice", second)).await;
+    assert_eq!(ended(&second).await, Some(EndedBy::People));
+    // Imported again, it has not ended.
+    append(db, about(Action::ImportDelegation, second, NOW + 6)).await;
+    assert_eq!(ended(&second).await, None);
 }

@@ -283,6 +283,8 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         "audit_imports",
         "audit_new_name",
         "audit_retired",
+        "audit_root",
+        "audit_slots",
         "operators_previous_key",
         "operators_previous_token",
     ] {
