@@ -14,6 +14,7 @@ use super::acts::by_signer;
 use super::away::{self, Away, promises_of};
 use super::blocking::Blocking;
 use super::ended::Untolds;
+use super::ends::Ends;
 use super::folders::delegations_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
@@ -40,6 +41,7 @@ pub(super) struct Delegations {
     doubted: AtomicBool,
     timing: Timing,
     unlock: Unlock,
+    pub(super) ends: Ends,
     pub(super) untold: Untolds,
     /// None if nothing can be opened that is sealed in the database.
     sealing: Option<Arc<SealingKeys>>,
@@ -59,6 +61,7 @@ impl Delegations {
             refreshing: Mutex::new(()),
             doubted: AtomicBool::new(false),
             timing: Timing::default(),
+            ends: Ends::default(),
             untold: Untolds::default(),
             loading: Blocking::one(),
             me,

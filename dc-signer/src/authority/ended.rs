@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pki_types::UnixTime;
 
+use super::ends::{self, EndedByNobody};
 use super::folders::delegations_folder;
 use super::view::View;
 use super::{Authority, Error};
@@ -126,13 +127,19 @@ impl Authority {
         self.delegations.untold.told().left.clone()
     }
 
-    /// Removes the keys of slots that are gone: what is not there cannot be stolen. A signing process is told that it is to sign
+    /// Removes the keys of slots that have ended, and did so by the audit log too: what is not there cannot be stolen. A signing process is told that it is to sign
     /// nothing any more; if it does not answer, what says where it is stays, so that it is told the next time, by whichever
     /// process of this signer comes next.
     pub(super) async fn forget_ended(&self, view: &View, now: UnixTime) -> Result<(), Error> {
-        for (zone, slot) in gone(view) {
-            let is_told = self.tell_of_end(zone, slot, now).await?;
+        let (ends, gone) = (&self.delegations.ends, gone(view));
+        ends.keep(&gone);
+        for (zone, slot) in gone {
             let folder = self.delegations.folder(&slot.certificate_sha256);
+            let is_final = ends.is_final(&self.store, &folder, (zone, slot), now);
+            if !is_final.await? {
+                continue;
+            }
+            let is_told = self.tell_of_end(zone, slot, now).await?;
             for key in KEY_FILES {
                 if key != KEY_KEYD || is_told {
                     files::remove(&folder.join(key))?;
@@ -178,6 +185,9 @@ pub(super) async fn not_told(
     for (zone, slot) in gone(view) {
         let certificate = slot.certificate_sha256;
         let folder = delegations_folder(data).join(certificate.to_string());
+        if !ends::was_final(store, &folder, slot, now).await? {
+            continue;
+        }
         for place in places(store, &folder, slot, now).await? {
             let keyd = unlock.process(&place);
             let asking = tokio::task::spawn_blocking(move || keyd.status()).await;
@@ -196,6 +206,16 @@ pub(super) async fn not_told(
         }
     }
     Ok(found)
+}
+
+/// The slots that have ended by their rows alone.
+///
+/// Fails as the store does.
+pub(super) async fn by_nobody(
+    store: &Store,
+    view: &View,
+) -> Result<Vec<EndedByNobody>, dc_store::Error> {
+    ends::by_nobody(store, gone(view)).await
 }
 
 /// The slots that have ended, but those whose certificate another zone has and uses.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::both_forms::BothFormsWarning;
+use super::ends::EndedByNobody;
 use super::guard::ClockError;
 use super::loaded::Loaded;
 use super::rollover::{self, Step};
@@ -27,6 +28,9 @@ pub struct IssuingStatus {
     /// The reason that the secrets of the database cannot be used here, if they cannot: then nobody enrols by a code, no device is
     /// added and no list signed.
     pub secrets: Option<String>,
+    /// The slots that have ended by their rows in the database alone: nothing is as it should be then, and what cannot be
+    /// taken back is not done.
+    pub ended_by_nobody: Vec<EndedByNobody>,
     /// The zones that are in service: those that have, or had, an active delegation certificate.
     pub zones: Vec<ZoneStatus>,
     /// The delegation certificates that are or will be issued from.
@@ -74,6 +78,7 @@ impl IssuingStatus {
         Self {
             clock: clock.err(),
             secrets: None,
+            ended_by_nobody: Vec::new(),
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view
                 .zones()
@@ -93,7 +98,12 @@ impl IssuingStatus {
             let fault = zone.fault.as_ref()?;
             Some(format!("zone {}: {fault}", zone.zone))
         });
-        clock.chain(self.secrets.clone()).chain(zones).collect()
+        let ends = self.ended_by_nobody.iter().map(ToString::to_string);
+        clock
+            .chain(self.secrets.clone())
+            .chain(zones)
+            .chain(ends)
+            .collect()
     }
 
     /// Zones in which nothing can be issued some weeks from now, if nobody does anything.
@@ -151,6 +161,7 @@ impl Authority {
         let view = self.view(now).await?;
         Ok(IssuingStatus {
             secrets: self.secrets.fault(),
+            ended_by_nobody: self.delegations.ends.by_nobody(),
             ..IssuingStatus::of(&view, clock, now)
         })
     }
@@ -160,6 +171,7 @@ impl Authority {
     pub fn cached_issuing_status(&self, now: UnixTime) -> IssuingStatus {
         IssuingStatus {
             secrets: self.secrets.fault(),
+            ended_by_nobody: self.delegations.ends.by_nobody(),
             ..IssuingStatus::of(&self.delegations.seen(), self.guard.check(now), now)
         }
     }

@@ -22,6 +22,7 @@ mod delegations;
 mod devices;
 mod effect;
 mod ended;
+mod ends;
 mod enrol;
 mod error;
 mod fleet;
@@ -74,6 +75,7 @@ pub(crate) use acts::by_signer;
 pub use both_forms::BothFormsWarning;
 pub use clock_agrees::clock_agrees;
 pub use ended::Untold;
+pub use ends::EndedByNobody;
 pub use error::Error;
 pub(crate) use folders::{ACCOUNT, accounts_folder, delegations_folder};
 pub use guard::{ClockError, Skew};
@@ -181,7 +183,10 @@ impl Authority {
         let sealing = secrets::sealing_keys(config).await?;
         let delegations = Delegations::new(config, Me::new()?, sealing);
         let view = delegations.refresh(store).await?;
-        let status = IssuingStatus::of(&view, guard.check(now), now);
+        let status = IssuingStatus {
+            ended_by_nobody: ended::by_nobody(store, &view).await?,
+            ..IssuingStatus::of(&view, guard.check(now), now)
+        };
         let here = (&*config.data, delegations.unlock());
         let untold = ended::not_told(store, &view, here, now).await?;
         Ok((status, delegations.missing(), untold))

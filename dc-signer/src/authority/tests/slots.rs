@@ -8,6 +8,8 @@ use dc_store::registry::{self, DelegationState};
 
 on_both! {
     a_certificate_for_servers_alone_is_not_gone_back_to_by_a_zone_for_clients,
+    a_slot_that_a_row_alone_has_ended_keeps_its_key_and_is_said,
+    a_slot_that_is_over_loses_its_key_a_day_later,
     a_slot_that_is_ended_has_no_key_on_any_signer_and_never_comes_back,
     a_zone_goes_back_only_to_what_can_be_signed_with_here,
 }
@@ -122,4 +124,56 @@ async fn a_certificate_for_servers_alone_is_not_gone_back_to_by_a_zone_for_clien
     both.unwrap();
     let refusal = to(alone).await.unwrap_err();
     assert!(matches!(refusal, Error::NotForClients { .. }), "{refusal}");
+}
+
+async fn a_slot_that_a_row_alone_has_ended_keeps_its_key_and_is_said(database: &Database) {
+    let bench = Bench::new(database).await;
+    let next = bench.import(bench.now).await;
+    let slots = bench.store.zones().await.unwrap().remove(0).delegations;
+    assert_eq!(keys(&bench.authority, &slots), 2);
+    let fine = bench.authority.issuing_status(bench.now).await.unwrap();
+    assert_eq!(fine.faults(), Vec::<String>::new());
+    database.tamper("UPDATE slots SET state = 'gone'").await;
+    bench.authority.keep_zones(bench.now).await.unwrap();
+    let now = bench.after(9 * 86_400);
+    bench.authority.accept_clock(now);
+    bench.authority.keep_zones(now).await.unwrap();
+    assert_eq!(keys(&bench.authority, &slots), 2);
+    let faults = bench.authority.cached_issuing_status(now).faults();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    for words in ["slot 1", "no record", "Audit mismatch"] {
+        assert!(faults[0].contains(words), "{faults:?}");
+    }
+    let (looked, ..) = Authority::look(&bench.config, &bench.store).await.unwrap();
+    assert_eq!(looked.ended_by_nobody.len(), 2);
+    // Put back, all is as it was.
+    let sql =
+        format!("UPDATE slots SET state = CASE number WHEN {next} THEN 'next' ELSE 'active' END");
+    database.tamper(&sql).await;
+    bench.authority.keep_zones(now).await.unwrap();
+    let fine = bench.authority.issuing_status(now).await.unwrap();
+    assert_eq!(fine.faults(), Vec::<String>::new());
+    bench.store.verify_audit().await.unwrap();
+}
+
+async fn a_slot_that_is_over_loses_its_key_a_day_later(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.import(bench.now).await;
+    let by = bench.by(bench.now);
+    bench.authority.rollover(&zone(), false, &by).await.unwrap();
+    let over = 7 * 86_400 + 3600;
+    for (seconds, state, expected) in [
+        (over - 60, DelegationState::Draining, 2),
+        (over, DelegationState::Gone, 2),
+        (over + 86_399, DelegationState::Gone, 2),
+        (over + 86_400, DelegationState::Gone, 1),
+    ] {
+        let now = bench.after(seconds);
+        bench.authority.accept_clock(now);
+        bench.authority.keep_zones(now).await.unwrap();
+        let slots = bench.store.zones().await.unwrap().remove(0).delegations;
+        assert_eq!(slots[0].state, state, "{seconds}");
+        assert_eq!(keys(&bench.authority, &slots), expected, "{seconds}");
+    }
+    bench.store.verify_audit().await.unwrap();
 }

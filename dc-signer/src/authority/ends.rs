@@ -1,0 +1,191 @@
+//! Ends of slots by the audit log. What is done because of one cannot be taken back: keys are removed, and signing processes sign
+//! nothing under the certificate ever again. So a row of the database is not enough for it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::ZoneName;
+use dc_store::registry::{Sha256, ZoneDelegation};
+use dc_store::{EndedBy, Store};
+
+/// A slot that has ended by its row, and by no record of the audit log that counts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EndedByNobody {
+    zone: ZoneName,
+    slot: u32,
+}
+
+impl fmt::Display for EndedByNobody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zone, slot } = self;
+        write!(
+            f,
+            "slot {slot} of zone {zone} has ended by its row in the database, and no record of the audit log ends it that could be written: its key is kept here, and its signing process told nothing; see 'Audit mismatch' in docs/runbook.md"
+        )
+    }
+}
+
+/// The ends that this process knows of.
+#[derive(Debug, Default)]
+pub(super) struct Ends(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By certificate: who has ended it, and when that was first noticed here.
+    ended: HashMap<Sha256, (EndedBy, UnixTime)>,
+    by_nobody: Vec<EndedByNobody>,
+}
+
+impl Ends {
+    /// True if what cannot be taken back may be done: at once if people have ended a slot, and a day later if a signer says that it is
+    /// over, so that there is time to notice that no signer did. `folder` is the certificate's.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn is_final(
+        &self,
+        store: &Store,
+        folder: &Path,
+        (zone, slot): (&ZoneName, &ZoneDelegation),
+        now: UnixTime,
+    ) -> Result<bool, dc_store::Error> {
+        let certificate = slot.certificate_sha256;
+        let known = self.known().ended.get(&certificate).copied();
+        let (by, since) = match known {
+            Some(known) => known,
+            None => {
+                let by = store.delegation_ended_by(&certificate).await?;
+                self.note(EndedByNobody::new(zone, slot), by.is_none());
+                let Some(by) = by else { return Ok(false) };
+                let since = match by {
+                    EndedBy::People => now,
+                    EndedBy::Signer { record } => first_noticed(folder, record, now),
+                };
+                self.known().ended.insert(certificate, (by, since));
+                (by, since)
+            }
+        };
+        Ok(match by {
+            EndedBy::People => true,
+            EndedBy::Signer { .. } => {
+                now.as_secs().saturating_sub(since.as_secs()) >= A_DAY.as_secs()
+            }
+        })
+    }
+
+    /// The slots that have ended by their rows alone.
+    pub(super) fn by_nobody(&self) -> Vec<EndedByNobody> {
+        self.known().by_nobody.clone()
+    }
+
+    /// Forgets those that are not there any more.
+    pub(super) fn keep(&self, gone: &[(&ZoneName, &ZoneDelegation)]) {
+        let is_there = |one: &EndedByNobody| {
+            let mut gone = gone.iter();
+            gone.any(|(zone, slot)| **zone == one.zone && slot.number == one.slot)
+        };
+        self.known().by_nobody.retain(is_there);
+    }
+
+    /// Says it once, as long as it is so.
+    fn note(&self, one: EndedByNobody, is_by_nobody: bool) {
+        let mut known = self.known();
+        let before = known.by_nobody.iter().position(|other| *other == one);
+        match (before, is_by_nobody) {
+            (None, true) => {
+                tracing::error!("{one}");
+                known.by_nobody.push(one);
+            }
+            (Some(at), false) => {
+                known.by_nobody.remove(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EndedByNobody {
+    fn new(zone: &ZoneName, slot: &ZoneDelegation) -> Self {
+        Self {
+            zone: zone.clone(),
+            slot: slot.number,
+        }
+    }
+}
+
+/// The slots that have ended by their rows alone, of those that are gone.
+///
+/// Fails as the store does.
+pub(super) async fn by_nobody(
+    store: &Store,
+    gone: Vec<(&ZoneName, &ZoneDelegation)>,
+) -> Result<Vec<EndedByNobody>, dc_store::Error> {
+    let mut found = Vec::new();
+    for (zone, slot) in gone {
+        let by = store.delegation_ended_by(&slot.certificate_sha256).await?;
+        if by.is_none() {
+            found.push(EndedByNobody::new(zone, slot));
+        }
+    }
+    Ok(found)
+}
+
+/// True if a service here has done what cannot be taken back, or tries to; looks, and keeps nothing.
+///
+/// Fails as the store does.
+pub(super) async fn was_final(
+    store: &Store,
+    folder: &Path,
+    slot: &ZoneDelegation,
+    now: UnixTime,
+) -> Result<bool, dc_store::Error> {
+    let by = store.delegation_ended_by(&slot.certificate_sha256).await?;
+    Ok(match by {
+        None => false,
+        Some(EndedBy::People) => true,
+        Some(EndedBy::Signer { record }) => noticed(folder, record)
+            .is_some_and(|since| now.as_secs().saturating_sub(since) >= A_DAY.as_secs()),
+    })
+}
+
+/// When the end of a certificate was first noticed on this machine. It is in the certificate's folder, if there is one, so that a service
+/// that is restarted each night forgets keys too.
+fn first_noticed(folder: &Path, record: u64, now: UnixTime) -> UnixTime {
+    // A clock that was put back must not keep a key for ever.
+    let known = noticed(folder, record).filter(|seconds| *seconds <= now.as_secs());
+    if let Some(seconds) = known {
+        return UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    }
+    let text = format!("{record} {}\n", now.as_secs());
+    let new = NewFile {
+        name: NOTICED,
+        contents: text.as_bytes(),
+        access: Access::Owner,
+    };
+    if folder.is_dir()
+        && let Err(error) = files::stage(folder, &new).and_then(files::Staged::replace)
+    {
+        tracing::debug!(%error, "it is not kept since when a slot has ended");
+    }
+    now
+}
+
+/// The time that is in a certificate's folder for this record.
+fn noticed(folder: &Path, record: u64) -> Option<u64> {
+    let read = files::read(&folder.join(NOTICED)).ok()?;
+    let (of, seconds) = str::from_utf8(&read).ok()?.trim().split_once(' ')?;
+    (of.parse() == Ok(record)).then(|| seconds.parse().ok())?
+}
+
+/// The record that ended the slot, and since when this machine knows it, in seconds since 1970.
+const NOTICED: &str = "ended";
+const A_DAY: Duration = Duration::from_secs(86_400);
