@@ -132,6 +132,12 @@ impl Authority {
         Ok(self.store.broken_glass().await?)
     }
 
+    /// The last record that this machine had seen before this process began; none if it had seen none.
+    #[must_use]
+    pub fn seen_before(&self) -> Option<u64> {
+        self.store.seen_before()
+    }
+
     /// How long before the end of a token or a certificate it is warned of.
     #[must_use]
     pub fn warn_before(&self) -> Duration {

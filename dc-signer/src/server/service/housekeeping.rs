@@ -283,8 +283,8 @@ struct Told {
     keys: Option<BTreeSet<Sha256>>,
     /// The reason that they could not be told when that was last tried.
     unreported: Option<String>,
-    /// How many acts without a credential were known.
-    broken_glass: Option<u64>,
+    /// The acts without a credential.
+    broken_glass: people::BrokenGlassTold,
     /// The log's lines on keys that are missing.
     missing: Vec<String>,
     /// The signers with this one's name, when it was looked last.

@@ -12,7 +12,7 @@ pub struct People {
     pub ends: Vec<(String, u64)>,
     /// How many acts there were without a credential.
     pub broken_glass: u64,
-    /// When the last one was, in seconds since 1970; 0 for never.
+    /// When the last one was, or was first seen if that was later, in seconds since 1970; 0 for never.
     pub broken_glass_at: u64,
     /// How many acts wait for a second operator.
     pub waiting: u64,
@@ -39,7 +39,7 @@ impl PeopleGauges {
         registry.register(name, text, self.ends.clone());
         let text = "Acts on the command line without an operator's credential, ever";
         registry.register("break_glass_acts", text, self.broken_glass.clone());
-        let text = "When the last one was, in seconds since 1970, or 0 for never";
+        let text = "When the last one was, or was first seen if that was later, in seconds since 1970, or 0 for never";
         let name = "break_glass_last_seconds";
         registry.register(name, text, self.broken_glass_at.clone());
         let text = "Acts that wait for a second operator";
