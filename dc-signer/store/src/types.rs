@@ -56,6 +56,8 @@ pub struct BroughtUp {
     pub lost: Vec<String>,
     /// The operators who were disabled or changed since, and are disabled now.
     pub operators: Vec<String>,
+    /// The slots, each with its zone, that people have ended since, and that have ended now.
+    pub slots: Vec<String>,
 }
 
 /// The part of a new device that another one has already.

@@ -179,6 +179,7 @@ impl fmt::Display for Brought<'_> {
             changed,
             lost,
             operators,
+            slots,
         } = self.0;
         write!(
             f,
@@ -190,6 +191,13 @@ impl fmt::Display for Brought<'_> {
                 "\n{} operators were disabled or changed since and are disabled now: {}; give those who may act again a new credential with 'dc-signer operators add'",
                 operators.len(),
                 operators.join(", ")
+            )?;
+        }
+        if !slots.is_empty() {
+            write!(
+                f,
+                "\n{} were ended since by somebody, and have ended again: import the next certificate with 'dc-signer zones rollover ZONE --import DIR'",
+                slots.join(", ")
             )?;
         }
         if lost.is_empty() {

@@ -27,6 +27,8 @@ pub(super) struct Slots {
 
 struct Slot {
     seq: u64,
+    /// The last record about it that was done here.
+    here: u64,
     number: u32,
     state: DelegationState,
     since: UnixTime,
@@ -59,6 +61,10 @@ impl Slots {
         }
         // What it says of itself is so, wherever that was.
         if replays.is_elsewhere(record.seq) {
+            let slot = self.slots.get_mut(&(zone.clone(), certificate));
+            if let Some(slot) = slot.filter(|_| entry.ends_by_hand()) {
+                (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
+            }
             return;
         }
         let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
@@ -66,6 +72,7 @@ impl Slots {
         let key = (zone.clone(), certificate);
         let slot = self.slots.entry(key).or_insert(Slot {
             seq: record.seq,
+            here: record.seq,
             number,
             state,
             since: entry.time,
@@ -73,6 +80,7 @@ impl Slots {
             detail: None,
         });
         (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
+        slot.here = record.seq;
         (slot.not_after, slot.detail) = (entry.expires, entry.detail_sha256);
     }
 
@@ -108,7 +116,7 @@ impl Slots {
                 let name = zone.zone.to_string();
                 let key = (name.clone(), slot.certificate_sha256);
                 match self.slots.remove(&key) {
-                    Some(said) if replays.is_here(said.seq) => said.check(&zone.zone, slot, found),
+                    Some(said) if replays.is_here(said.here) => said.check(&zone.zone, slot, found),
                     Some(_) => {}
                     None => {
                         let name = format!("{} of {name}", slot.number);
@@ -119,7 +127,7 @@ impl Slots {
             }
         }
         for ((zone, _), said) in self.slots {
-            if replays.is_here(said.seq) {
+            if replays.is_here(said.here) {
                 let (what, name) = ("slot", format!("{} of {zone}", said.number));
                 let seq = said.seq;
                 found.add(Mismatch::Removed { what, name, seq });

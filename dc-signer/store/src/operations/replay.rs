@@ -13,7 +13,7 @@ use crate::{Act, BroughtUp, Error, Find, Store};
 
 use super::lost::{self, Lost};
 use super::work::Work;
-use super::{devices, operators, people, replays, withdrawn};
+use super::{devices, operators, people, replays, withdrawn, zones};
 
 impl Store {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
@@ -70,6 +70,7 @@ pub(super) async fn replay(
     Ok(BroughtUp {
         changed: replayed.changed,
         operators: replayed.operators.into_iter().collect(),
+        slots: replayed.slots,
         lost: replayed.lost.keep(work).await?,
     })
 }
@@ -87,6 +88,8 @@ struct Replaying {
     lost: Lost,
     /// Operators who are kept out now.
     operators: BTreeSet<String>,
+    /// Slots that have ended now, with their zones.
+    slots: Vec<String>,
 }
 
 struct Issued {
@@ -97,6 +100,10 @@ struct Issued {
 
 impl Replaying {
     async fn apply(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
+        if record.entry.ends_by_hand() {
+            self.slots.extend(zones::end_again(work, record).await?);
+            return Ok(());
+        }
         let Some(name) = &record.entry.name else {
             return Ok(());
         };

@@ -6,6 +6,7 @@ use crate::registry::{Action, Replacement, State};
 on_both! {
     a_backup_cannot_let_anybody_back_in,
     a_device_that_was_let_in_by_hand_is_found,
+    a_backup_brings_no_certificate_back_that_somebody_has_ended,
     a_backup_gives_no_name_to_a_second_box,
     a_backup_takes_nobody_for_a_copy,
     a_device_that_a_backup_lost_keeps_its_name_from_another_box,
@@ -212,6 +213,51 @@ async fn a_backup_cannot_let_anybody_back_in(db: &Database) {
     assert_eq!(restored.audit_from(1, 999).await.unwrap()[..log.len()], log);
     let names = restored.withdrawn(&zone(), at(NOW)).await.unwrap().names;
     assert_eq!(names.len(), 2);
+    backup.end().await;
+}
+
+async fn a_backup_brings_no_certificate_back_that_somebody_has_ended(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    let zone = zone();
+    for store in [&*db.store, &*backup.store] {
+        for (number, text) in [(1, "stolen"), (2, "over"), (3, "next")] {
+            let new = NewDelegation {
+                zone: zone.clone(),
+                certificate_sha256: key(text),
+                not_before: at(NOW - 99),
+                not_after: at(NOW + 90 * 86_400),
+            };
+            store.import_delegation(&new, &by(NOW)).await.unwrap();
+            if number < 3 {
+                let (active, by) = (DelegationState::Active, by(NOW));
+                let moved = store.move_delegation(&zone, number, active, &by);
+                moved.await.unwrap();
+            }
+        }
+    }
+    let gone = DelegationState::Gone;
+    let signer = Act::new("signer", at(NOW + 8 * 86_400));
+    let move_to = async |number, to, by: &Act| {
+        let moved = db.store.move_delegation(&zone, number, to, by).await;
+        moved.unwrap();
+    };
+    move_to(1, gone, &by(NOW + 1)).await;
+    move_to(3, DelegationState::Active, &by(NOW + 1)).await;
+    move_to(2, gone, &signer).await;
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    let after = by(NOW + 9 * 86_400);
+    let brought = backup.store.replay(&log, &after).await.unwrap();
+    assert_eq!(brought.slots, ["slot 1 of cpe.example.com"]);
+    let slots = backup.store.zones().await.unwrap().remove(0).delegations;
+    let states: Vec<_> = slots.iter().map(|slot| slot.state).collect();
+    // What was only over may serve again until the next one is imported.
+    assert_eq!(
+        states,
+        [gone, DelegationState::Active, DelegationState::Next]
+    );
+    let ended = backup.store.delegation_ended_by(&key("stolen")).await;
+    assert_eq!(ended.unwrap(), Some(EndedBy::People));
+    backup.store.verify_audit().await.unwrap();
     backup.end().await;
 }
 
