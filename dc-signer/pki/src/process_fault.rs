@@ -56,6 +56,8 @@ pub enum Refusal {
     Certificate,
     /// The tree of a checkpoint does not follow the one before.
     Checkpoint,
+    /// Its clock and the caller's are too far apart.
+    Clock,
     /// The form is not one of the zone's.
     Form,
     /// The key does not sign now.
@@ -80,11 +82,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// Those that there are.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Busy,
         Self::Caller,
         Self::Certificate,
         Self::Checkpoint,
+        Self::Clock,
         Self::Form,
         Self::Key,
         Self::Lifetime,
@@ -99,7 +102,10 @@ impl Refusal {
     /// True if the same may be done later without anybody's doing anything at the caller's side.
     #[must_use]
     pub fn is_temporary(self) -> bool {
-        matches!(self, Self::Busy | Self::Key | Self::Log | Self::Rate)
+        matches!(
+            self,
+            Self::Busy | Self::Clock | Self::Key | Self::Log | Self::Rate
+        )
     }
 
     /// As logs and counts have it.
@@ -110,6 +116,7 @@ impl Refusal {
             Self::Caller => "caller",
             Self::Certificate => "certificate",
             Self::Checkpoint => "checkpoint",
+            Self::Clock => "clock",
             Self::Form => "form",
             Self::Key => "key",
             Self::Lifetime => "lifetime",
@@ -140,6 +147,7 @@ impl Refusal {
             Self::Rate => 11,
             Self::Role => 12,
             Self::Rule => 13,
+            Self::Clock => 14,
             Self::Other(code) => code,
         }
     }

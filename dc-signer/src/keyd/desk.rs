@@ -33,6 +33,7 @@ use crate::config::KeydConfig;
 use dc_pki::files::{self, Access};
 use dc_pki::keyd::{Answer, Ask};
 use dc_pki::keys::Refusal;
+use dc_pki::time::Moment;
 use dc_pki::trust::read_roots;
 use dc_pki::{clock, names};
 
@@ -176,7 +177,11 @@ impl Desk {
                 certificate,
                 role,
                 lifetime,
-            } => self.try_key((&certificate, role), lifetime.map(seconds), now),
+                now: theirs,
+            } => {
+                same_clock(theirs, now)?;
+                self.try_key((&certificate, role), lifetime.map(seconds), now)
+            }
             Ask::TryIssue {
                 certificate,
                 role,
@@ -302,6 +307,19 @@ impl Desk {
     }
 }
 
+/// Credentials begin and end by the clocks of both, and an hour is what they are allowed to be apart.
+fn same_clock(theirs: Option<u64>, now: UnixTime) -> Result<(), TurnedAway> {
+    let Some(theirs) = theirs.filter(|theirs| theirs.abs_diff(now.as_secs()) > APART) else {
+        return Ok(());
+    };
+    let theirs = Moment(UnixTime::since_unix_epoch(Duration::from_secs(theirs)));
+    let detail = format!(
+        "its clock says {} and that of whoever asks {theirs}, more than an hour apart: set the one that is wrong",
+        Moment(now)
+    );
+    Err(TurnedAway::new(Refusal::Clock, detail))
+}
+
 fn parsed(name: Option<String>) -> Result<Option<UniqueName<'static>>, TurnedAway> {
     let name = name.map(|name| names::parse(&name)).transpose();
     name.map_err(|error| TurnedAway::new(Refusal::Name, error))
@@ -325,6 +343,8 @@ fn what(ask: &Ask) -> &'static str {
     }
 }
 
+/// Seconds.
+const APART: u64 = 3600;
 /// Several signers that each sign once a second stay below it.
 const CHECKPOINTS_A_MINUTE: usize = 240;
 

@@ -10,6 +10,7 @@ use super::frame;
 use super::message::{Answer, Ask};
 use super::pause::Pause;
 use super::tls::Remote;
+use crate::clock;
 use crate::process_fault::ProcessFault;
 use crate::sha256::Sha256;
 use dc_core::Role;
@@ -88,6 +89,8 @@ impl Keyd {
             certificate,
             role,
             lifetime: lifetime.map(seconds),
+            // It judges credentials by its own.
+            now: clock::now().ok().map(|now| now.as_secs()),
         };
         match self.ask(&ask)? {
             Answer::Works => Ok(None),

@@ -40,6 +40,8 @@ pub enum Ask {
         role: Role,
         /// The lifetime in seconds that credentials are to have, which has to be below the ceiling; any if it is left out.
         lifetime: Option<u32>,
+        /// The caller's clock, in seconds since 1970, which must not be another one; older callers leave it out.
+        now: Option<u64>,
     },
     /// That a credential would be issued for a key that nobody has, shown by one that nobody gets: all that [`Ask::Issue`] may be
     /// refused for but how many there have been.
@@ -187,9 +189,14 @@ impl Ask {
                 certificate,
                 role,
                 lifetime,
+                now,
             } => {
-                out.u8(2).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.u8(if now.is_some() { 11 } else { 2 });
+                out.raw(certificate.as_bytes()).u8(role_code(*role));
                 out.u32(lifetime.unwrap_or(0));
+                if let Some(now) = now {
+                    out.raw(&now.to_be_bytes());
+                }
             }
             Self::TryIssue {
                 certificate,
@@ -221,10 +228,14 @@ impl Ask {
                 lifetime: Some(rest.u32()?).filter(|lifetime| *lifetime != 0),
                 spki: rest.octets()?.to_vec(),
             },
-            2 => Self::Try {
+            code @ (2 | 11) => Self::Try {
                 certificate: Sha256::from_bytes(rest.array()?),
                 role: role_of(rest.u8()?)?,
                 lifetime: Some(rest.u32()?).filter(|lifetime| *lifetime != 0),
+                now: match code {
+                    11 => Some(rest.u64()?),
+                    _ => None,
+                },
             },
             3 => Self::Status,
             4 => Self::Checkpoint {
@@ -413,13 +424,18 @@ mod tests {
                 lifetime,
                 spki
             }),
-            (sha256(), role(), option::of(1..u32::MAX)).prop_map(
-                |(certificate, role, lifetime)| Ask::Try {
+            (
+                sha256(),
+                role(),
+                option::of(1..u32::MAX),
+                option::of(any::<u64>())
+            )
+                .prop_map(|(certificate, role, lifetime, now)| Ask::Try {
                     certificate,
                     role,
-                    lifetime
-                }
-            ),
+                    lifetime,
+                    now
+                }),
             (
                 sha256(),
                 role(),

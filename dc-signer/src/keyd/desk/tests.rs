@@ -179,6 +179,12 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
     let held = Sha256::of(rig.certificate.der());
     let root = (8, [1; 32]);
     let (server, client) = (Role::Server, Role::Client);
+    let at = |seconds| Ask::Try {
+        certificate: held,
+        role: server,
+        lifetime: None,
+        now: Some(seconds),
+    };
     for (ask, reason) in [
         (
             rig.ask(server, Some("k3v.cpe.example.org"), None),
@@ -206,9 +212,13 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
                 certificate: held,
                 role: server,
                 lifetime: Some(7201),
+                now: None,
             },
             Refusal::Lifetime,
         ),
+        (at(clock::now().unwrap().as_secs() + 3700), Refusal::Clock),
+        (at(clock::now().unwrap().as_secs() - 3700), Refusal::Clock),
+        (at(u64::MAX), Refusal::Clock),
         (rig.ask_to_try(server, None, None), Refusal::Form),
         (rig.ask_to_try(client, NAME, None), Refusal::Role),
         (rig.ask_to_try(server, NAME, Some(7201)), Refusal::Lifetime),
@@ -267,10 +277,13 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
             certificate: held,
             role: server,
             lifetime: Some(7200),
+            now: None,
         },
         ME,
     );
     assert_eq!(works, Answer::Works);
+    let near = clock::now().unwrap().as_secs() - 3500;
+    assert_eq!(desk.answer(at(near), ME), Answer::Works);
     let would = desk.answer(rig.ask_to_try(server, NAME, Some(7200)), ME);
     assert_eq!(would, Answer::Works);
     // Nobody got it, and it is not counted.
@@ -404,6 +417,7 @@ fn a_key_that_is_tried_after_its_end_is_no_refusal_in_the_log() {
         certificate,
         role: Role::Server,
         lifetime: None,
+        now: None,
     };
     let asked = [
         tried,

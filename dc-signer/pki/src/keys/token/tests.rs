@@ -37,7 +37,7 @@ impl Hsm {
             let folder = PathBuf::from(folder);
             let tokens = SoftHsm::of(folder.clone());
             let hsm = Self { folder, tokens };
-            hsm.set_pin("1234\n");
+            hsm.set_pin("pin-of-hsm\n");
             return Some(hsm);
         }
         let folder = tempfile::tempdir().unwrap();
@@ -73,7 +73,7 @@ impl Hsm {
     fn import(&self, label: &str, id: &str, pair: &str) -> Vec<u8> {
         fs::write(self.folder.join("key.pem"), pair).unwrap();
         self.tokens.util(&format!(
-            "--import key.pem --token hsm --label {label} --id {id} --pin 1234"
+            "--import key.pem --token hsm --label {label} --id {id} --pin pin-of-hsm"
         ));
         let key = crate::keys::PemKey::read(&self.folder.join("key.pem")).unwrap();
         key.spki().to_vec()
@@ -227,7 +227,7 @@ fn a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one() {
     }
     // Had it been tried, the token would have taken it.
     assert!(unlock.was_refused(&refused_by(&hsm), b"4321"));
-    hsm.set_pin("1234");
+    hsm.set_pin("pin-of-hsm");
     sign(&hsm.open_with("object=key", &unlock).unwrap()).unwrap();
     // Without pin-source it is where passphrases are.
     let uri = hsm.uri("object=key").to_string();
@@ -534,7 +534,7 @@ fn a_token_that_is_pulled_opens_again_when_it_is_back_unless_it_is_another() {
     // The same names, and another key.
     hsm.tokens.util("--delete-token --token hsm");
     hsm.tokens
-        .util("--init-token --free --label hsm --pin 1234 --so-pin 5678");
+        .util("--init-token --free --label hsm --pin pin-of-hsm --so-pin 5678");
     // Whoever asks first finds that the token is gone; then the module is begun anew, at most once a second.
     let made = (0..5).any(|_| {
         thread::sleep(Duration::from_millis(1100));

@@ -199,6 +199,7 @@ fn nothing_is_signed_under_a_certificate_that_was_ended_also_after_a_restart() {
             certificate,
             role: Role::Server,
             lifetime: None,
+            now: None,
         };
         for ask in [issue(), tried] {
             let answer = desk.answer(ask, ME);

@@ -9,6 +9,7 @@ impl Rig {
             certificate: Sha256::of(self.certificate.der()),
             role,
             lifetime: None,
+            now: None,
         }
     }
 }
