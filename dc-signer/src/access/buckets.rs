@@ -103,6 +103,13 @@ impl<K: Eq + Hash> Passing<K> {
         Ok(())
     }
 
+    /// How long whoever it is would have to wait, if at all.
+    pub(super) fn wait(&self, key: &K, now: Instant) -> Option<Duration> {
+        let generations = lock(&self.generations);
+        let full = generations.iter().find_map(|one| one.get(key)).copied();
+        self.quota.count(full, now).err()
+    }
+
     /// Counts one fewer.
     pub(super) fn give_back(&self, key: &K, now: Instant) {
         for generation in &mut *lock(&self.generations) {

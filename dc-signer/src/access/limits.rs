@@ -60,6 +60,9 @@ impl RateLimits {
 
     /// Lets the holder of an enrolment key through, or says after how many seconds to come again.
     pub(super) fn device(&self, key: &Sha256, now: Instant) -> Result<Counted, u64> {
+        if let Some(wait) = self.given_back.wait(key, now) {
+            return Err(seconds(wait));
+        }
         let counted = match self.devices.count_if_here(key, now) {
             Some(counted) => counted.map(|()| Counted::AsDevice),
             None => self
@@ -76,12 +79,11 @@ impl RateLimits {
         let _ = self.devices.count(*key, now);
     }
 
-    /// Gives back what the holder of a key was counted for when the service itself failed. After a burst of that it is once a minute: a
-    /// device that asks without a pause is held off from a service that has its own troubles.
+    /// Gives back what the holder of a key was counted for when the service itself failed. After a burst of that they come once a minute:
+    /// a device that asks without a pause is held off from a service that has its own troubles.
     pub(super) fn give_back(&self, key: &Sha256, counted: Counted, now: Instant) {
-        if self.given_back.count(*key, now).is_err() {
-            return;
-        }
+        // Those that were under way together are all given back.
+        let _ = self.given_back.count(*key, now);
         match counted {
             Counted::AsDevice => self.devices.give_back(key, now),
             Counted::AsStranger => self.strangers.give_back(key, now),
@@ -124,7 +126,7 @@ fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// How often a failure of the service counts for nothing, at most.
+/// How often they come then.
 const GIVE_BACK: Duration = Duration::from_secs(60);
 /// About 10 MB.
 const MAX_STRANGERS: usize = 100_000;
@@ -189,13 +191,19 @@ mod tests {
                 let counted = limits.device(&key, at);
                 counted.map(|counted| limits.give_back(&key, counted, at))
             };
-            let tries = (0..10).filter(|_| failing(now).is_ok()).count();
-            assert_eq!(tries, left + 3);
-            assert!(failing(now + GIVE_BACK).is_err());
-            // What it may by itself comes as slowly as ever, and then once more for nothing.
-            let later = now + Duration::from_secs(3600);
-            assert!(failing(later).is_ok());
-            assert!(failing(later).is_ok());
+            for _ in 0..3 {
+                failing(now).unwrap();
+            }
+            assert_eq!(failing(now), Err(60));
+            let later = now + GIVE_BACK;
+            failing(later).unwrap();
+            assert_eq!(failing(later), Err(60));
+            // All that it may itself is left.
+            let well = later + GIVE_BACK;
+            for _ in 0..left {
+                limits.device(&key, well).unwrap();
+            }
+            assert!(limits.device(&key, well).unwrap_err() > 3000);
         }
     }
 
