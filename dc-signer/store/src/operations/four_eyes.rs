@@ -1,7 +1,9 @@
 //! Which acts take two operators: the last record that says so and could be written by whoever's it is.
 
+use std::collections::BTreeSet;
+
 use crate::connection::Session;
-use crate::registry::{self, Action, FourEyes, Mismatch, operators_of};
+use crate::registry::{self, Action, FourEyes, Mismatch, Sha256, operators_of};
 use crate::{Act, Error, Store};
 
 use super::origin::Sound;
@@ -18,11 +20,16 @@ impl Store {
     }
 
     /// The newest records that change which acts take two operators and count for nothing, because whoever's they are could not do
-    /// that: each with the reason.
+    /// that: each with the reason, unless somebody has acknowledged it.
     pub async fn wrong_policies(&self) -> Result<Vec<Error>, Error> {
         self.read("wrong_policies", async |session| {
-            let found = find(session, &self.shared.signer.sound).await?;
-            Ok(found.wrong)
+            let sound = &self.shared.signer.sound;
+            let mut wrong = find(session, sound).await?.wrong;
+            if !wrong.is_empty() {
+                let known = acknowledged(session, sound).await?;
+                wrong.retain(|error| !known.contains(&error.place().digest()));
+            }
+            Ok(wrong)
         })
         .await
     }
@@ -86,4 +93,21 @@ async fn find(session: &mut Session, sound: &Sound) -> Result<Found, Error> {
         found.wrong.push(wrong.into());
     }
     Ok(found)
+}
+
+/// What somebody has acknowledged who could.
+async fn acknowledged(session: &mut Session, sound: &Sound) -> Result<BTreeSet<Sha256>, Error> {
+    // Word for word the condition of the index.
+    let sql = format!(
+        "SELECT {} FROM audit WHERE name IS NULL AND action <> 'issue' AND action = 'acknowledge'",
+        rows::RECORD
+    );
+    let mut known = BTreeSet::new();
+    for row in session.fetch(sql, Vec::new()).await? {
+        let record = rows::record(&row)?;
+        if sound.fault(session, &record).await?.is_none() {
+            known.extend(record.entry.detail_sha256);
+        }
+    }
+    Ok(known)
 }

@@ -112,6 +112,18 @@ impl Store {
         .await
     }
 
+    /// True if an operator is what the audit log says, and was made by somebody who could.
+    pub async fn may_act(&self, operator: &Operator) -> Result<bool, Error> {
+        self.read("may_act", async |session| {
+            match check_audited(session, operator, &self.shared.signer.sound).await {
+                Ok(()) => Ok(true),
+                Err(Error::NotAsAudited { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
     /// The first record of the audit log that made an operator; none if there never was one, whatever the table says.
     pub async fn first_operator(&self) -> Result<Option<u64>, Error> {
         self.read("first_operator", async |session| {
