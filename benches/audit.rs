@@ -89,13 +89,17 @@ async fn write(folder: &Path, records: u64) {
         forms: Forms::Named,
         roles: dc_pki::Roles::Server,
     };
-    store.add_zone(&zone, &by(START)).await.unwrap();
+    let root = Act::new("root:uid=0,login=none", UnixTime::since_unix_epoch(START));
+    let root = root.because("a benchmark".parse().ok());
+    store.break_glass(&root).await.unwrap();
+    store.add_zone(&zone, &root).await.unwrap();
     let devices = (records / EACH).max(1);
     for first in (0..devices).step_by(1000) {
         let some: Vec<_> = (first..devices.min(first + 1000)).map(device).collect();
         store.add_devices(&some, &by(START)).await.unwrap();
     }
-    let next = Arc::new(AtomicU64::new(devices + 1));
+    // Two records say who has added the zone.
+    let next = Arc::new(AtomicU64::new(devices + 2));
     let mut callers = Vec::new();
     for _ in 0..CALLERS.min(records) {
         let (store, next) = (Arc::clone(&store), Arc::clone(&next));

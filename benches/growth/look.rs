@@ -108,7 +108,7 @@ pub(crate) fn fill(config: &Config, numbers: Range<usize>) {
     Runtime::new().unwrap().block_on(async {
         let (store, _in_use) = database::open(config).await.unwrap();
         let authority = Authority::open(config, Arc::clone(&store)).await.unwrap();
-        let act = Act::new("cli:bench", clock::now().unwrap());
+        let act = Act::new("device", clock::now().unwrap());
         for first in numbers.clone().step_by(TOGETHER) {
             let new: Vec<_> = (first..numbers.end.min(first + TOGETHER))
                 .map(unseen)

@@ -190,7 +190,7 @@ fn prepare(folder: &Path, database: &Database, devices: &[Device]) {
         dev.fill(&config).await.unwrap();
         let (store, _in_use) = database::open(&config).await.unwrap();
         let authority = Authority::open(&config, Arc::clone(&store)).await.unwrap();
-        let act = Act::new("cli:bench", clock::now().unwrap());
+        let act = Act::new("device", clock::now().unwrap());
         let new: Vec<NewDevice> = devices.iter().map(new_device).collect();
         for part in new.chunks(1000) {
             let part: Vec<&NewDevice> = part.iter().collect();
