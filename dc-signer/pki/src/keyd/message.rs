@@ -232,10 +232,7 @@ impl Ask {
                 certificate: Sha256::from_bytes(rest.array()?),
                 role: role_of(rest.u8()?)?,
                 lifetime: Some(rest.u32()?).filter(|lifetime| *lifetime != 0),
-                now: match code {
-                    11 => Some(rest.u64()?),
-                    _ => None,
-                },
+                now: (code == 11).then(|| rest.u64()).transpose()?,
             },
             3 => Self::Status,
             4 => Self::Checkpoint {

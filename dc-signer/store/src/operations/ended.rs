@@ -6,7 +6,7 @@ use crate::{Act, Error, Store};
 
 use super::rows;
 
-/// Whoever has ended a delegation certificate.
+/// The kind of actor that has ended a delegation certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EndedBy {
     /// Operators, or somebody at the machine, who could do that.
@@ -19,7 +19,7 @@ pub enum EndedBy {
 }
 
 impl Store {
-    /// Whoever has ended a delegation certificate, by the last record about its end; none if nobody has who could, or it was imported
+    /// The kind of actor that has ended a delegation certificate, by the last record about its end; none if nobody has who could, or it was imported
     /// again since.
     pub async fn delegation_ended_by(
         &self,

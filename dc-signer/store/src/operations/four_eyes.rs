@@ -62,7 +62,7 @@ pub(super) async fn current(session: &mut Session, sound: &Sound) -> Result<Four
     Ok(find(session, sound).await?.policy.unwrap_or_default())
 }
 
-/// What takes two, and the records behind that which somebody wrote who could not.
+/// The acts that take two, and the records behind that which somebody wrote who could not.
 #[derive(Default)]
 struct Found {
     policy: Option<FourEyes>,
@@ -95,7 +95,7 @@ async fn find(session: &mut Session, sound: &Sound) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// What somebody has acknowledged who could.
+/// The mismatches that somebody has acknowledged who could.
 async fn acknowledged(session: &mut Session, sound: &Sound) -> Result<BTreeSet<Sha256>, Error> {
     // Word for word the condition of the index.
     let sql = format!(

@@ -60,6 +60,7 @@ mod search;
 mod shared;
 mod shared_delegations;
 mod shared_secrets;
+mod slots;
 mod standing;
 mod times;
 mod turns;

@@ -32,7 +32,7 @@ impl Sound {
         }
     }
 
-    /// Why whoever's act a record is could not do it; none if they could.
+    /// The reason that a record's actor could not do it; none if they could.
     pub(super) async fn fault(
         &self,
         session: &mut Session,

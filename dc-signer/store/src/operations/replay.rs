@@ -13,7 +13,7 @@ use crate::{Act, BroughtUp, Error, Find, Store};
 
 use super::lost::{self, Lost};
 use super::work::Work;
-use super::{devices, operators, people, replays, withdrawn, zones};
+use super::{devices, operators, people, replays, slots, withdrawn};
 
 impl Store {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
@@ -101,7 +101,7 @@ struct Issued {
 impl Replaying {
     async fn apply(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
         if record.entry.ends_by_hand() {
-            self.slots.extend(zones::end_again(work, record).await?);
+            self.slots.extend(slots::end_again(work, record).await?);
             return Ok(());
         }
         let Some(name) = &record.entry.name else {

@@ -5,7 +5,7 @@ use crate::{Act, Error, NewDelegation, NewZone, Store};
 use dc_pki::names::ZoneName;
 
 use super::work::Work;
-use super::{shared_delegations, zones};
+use super::{shared_delegations, slots, zones};
 
 impl Store {
     /// Adds a zone, and its first delegation certificate in state `next`; with its key for the other signers, if it is shared. All
@@ -21,7 +21,7 @@ impl Store {
     ) -> Result<u32, Error> {
         self.write("add_zone", async |work| {
             zones::add(work, zone, by).await?;
-            let number = zones::import_delegation(work, first, by).await?;
+            let number = slots::import_delegation(work, first, by).await?;
             if let Some(shared) = shared {
                 shared_delegations::put(&mut work.session, shared).await?;
             }

@@ -115,7 +115,7 @@ impl Entry {
         self.action == Action::EndDelegation && is_by_hand
     }
 
-    /// What takes two operators from this record on; none if it does not say so.
+    /// The acts that take two operators from this record on; none if it does not say so.
     pub(crate) fn policy(&self) -> Option<FourEyes> {
         self.scope.as_deref()?.parse().ok()
     }
