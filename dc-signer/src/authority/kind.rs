@@ -125,7 +125,8 @@ fn of_store(error: &dc_store::Error) -> Kind {
         | dc_store::Error::Rewritten { .. }
         | dc_store::Error::SchemaTooOld { .. }
         | dc_store::Error::SchemaUnknown { .. }
-        | dc_store::Error::StateNotInAudit { .. } => Kind::Internal,
+        | dc_store::Error::StateNotInAudit { .. }
+        | dc_store::Error::Url { .. } => Kind::Internal,
         dc_store::Error::ListNumber { .. } => Kind::ZoneNotReady,
         dc_store::Error::Refused { source } => of_registry(*source),
     }

@@ -386,6 +386,9 @@ fn a_manufacturer_cannot_have_the_name_of_another() {
 fn a_password_in_the_database_url_is_never_shown() {
     for (url, fine) in [
         ("postgres://a:hunter2@b/c", true),
+        ("postgres://a:hunter2@b1:5432,b2/c", true),
+        ("postgres://a:hunter2@b1:5432,b2:70000/c", false),
+        ("postgres://a:hunter2/@b1,b2/c", false),
         ("mysql://a:hunter2@b/c", false),
     ] {
         let text = format!("{SMALLEST}[database]\npostgres = '{url}'\n");
@@ -395,6 +398,23 @@ fn a_password_in_the_database_url_is_never_shown() {
         };
         assert_eq!(Config::parse(&text, "".as_ref()).is_ok(), fine);
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_url_of_several_servers_says_what_is_wrong_with_it() {
+    for (url, words) in [
+        ("b1,,b3/c", "postgres has no host at place 2 of 3"),
+        ("b1,b2:x/c", "a port at host 2 of 2 that is no number"),
+        (
+            "b1,b2/c?target_session_attrs=any",
+            "target_session_attrs=any: leave it out",
+        ),
+    ] {
+        let said = problems(&format!(
+            "{SMALLEST}[database]\npostgres = 'postgres://{url}'\n"
+        ));
+        assert!(said[0].contains(words), "{said:?}");
     }
 }
 

@@ -124,13 +124,16 @@ pub(super) fn witness<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Witn
 pub(super) fn postgres<'de, D: Deserializer<'de>>(
     value: D,
 ) -> Result<Option<Zeroizing<String>>, D::Error> {
-    let url = text(value)?;
+    let url = Zeroizing::new(text(value)?);
     let schemes = ["postgres://", "postgresql://"];
-    match schemes.iter().any(|scheme| url.starts_with(scheme)) {
-        true => Ok(Some(Zeroizing::new(url))),
-        false => Err(Error::custom(
+    if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(Error::custom(
             "is \"…\": it has to be a URL that begins with postgres://",
-        )),
+        ));
+    }
+    match dc_store::check_url(&url) {
+        Ok(_) => Ok(Some(url)),
+        Err(fault) => Err(Error::custom(fault)),
     }
 }
 

@@ -7,6 +7,7 @@ use std::{fmt, io};
 use dc_core::UniqueName;
 
 use crate::ExportError;
+use crate::hosts::UrlFault;
 use crate::registry::{self, ActorFault, Mismatch, State};
 use crate::shape::ShapeFault;
 
@@ -281,6 +282,12 @@ pub enum Error {
     Unavailable {
         /// The error of the connection or the file.
         source: Arc<sqlx::Error>,
+    },
+    /// The URL of the database says something that cannot be.
+    #[error("the URL of the database {fault}")]
+    Url {
+        /// The fault.
+        fault: UrlFault,
     },
 }
 

@@ -5,6 +5,7 @@ mod connection;
 mod error;
 pub mod export;
 mod filter;
+mod hosts;
 mod in_use;
 mod location;
 mod operations;
@@ -15,6 +16,7 @@ mod renewal;
 mod replica;
 mod schema;
 mod seen;
+mod servers;
 mod shape;
 mod sql;
 mod sqlite;
@@ -28,6 +30,7 @@ pub use act::Act;
 pub use error::Error;
 use export::{ExportError, ExportFiles};
 pub use filter::{Filter, Listed, Page};
+pub use hosts::{UrlFault, check_url};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
@@ -38,6 +41,7 @@ pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{LimitsUsed, Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
+pub use servers::Servers;
 pub use shape::ShapeFault;
 pub use types::{
     Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,

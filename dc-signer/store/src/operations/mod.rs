@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Database, Session};
 use super::seen::Seen;
-use super::{Act, Error, Issuance, Recorded, schema};
+use super::{Act, Error, Issuance, Recorded, Servers, schema};
 use crate::registry::{CodeId, Device, DeviceId, Head, PendingCode, Sha256};
 
 mod add;
@@ -243,6 +243,11 @@ impl Store {
         self.shared.write_job(&Probe { node }).await?;
         self.shared.keep_seen().await;
         Ok(())
+    }
+
+    /// How the database's servers stand; none if it has one or is a file.
+    pub async fn servers(&self) -> Result<Option<Servers>, Error> {
+        self.timed("servers", self.shared.database.servers()).await
     }
 
     /// True if a write has failed because the database cannot write, since this was asked last.

@@ -13,10 +13,9 @@ use crate::registry::{Head, Record, Sha256};
 use crate::shape::Expected;
 use crate::sql::{Batch, Kind, Value, corrupt};
 
-use super::error::classify;
 use super::literal::inline_batch;
 use super::plan::{self, Plan, STALE, stop_unless, why_stopped};
-use super::{Postgres, PostgresSession, in_time, no_answer, shape};
+use super::{Postgres, in_time, no_answer, shape};
 
 /// Records that have no place yet.
 pub(crate) struct Chain<'a> {
@@ -85,15 +84,13 @@ impl Postgres {
 
     /// A message of several statements is a transaction of its own.
     async fn send(&self, message: String) -> Result<Vec<PgRow>, Stopped> {
-        let mut session = PostgresSession {
-            connection: Some(self.acquire().await?),
-            in_transaction: true,
-            expected: None,
-        };
+        let mut session = self.connect().await?;
+        session.in_transaction = true;
         let query = sqlx::raw_sql(AssertSqlSafe(message));
         let answer = in_time(query.fetch_all(session.connection()?)).await;
         match answer {
             None => {
+                session.server.doubt();
                 session.hang_up();
                 Err(no_answer(super::ANSWER).into())
             }
@@ -102,7 +99,7 @@ impl Postgres {
                 session.in_transaction = error.as_database_error().is_none();
                 match why_stopped(&error) {
                     Some(why) if why == STALE => Err(Stopped::Stale),
-                    _ => Err(classify(error).into()),
+                    _ => Err(session.failed(error).into()),
                 }
             }
             Some(Ok(rows)) => {

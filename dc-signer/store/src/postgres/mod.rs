@@ -1,17 +1,20 @@
 //! PostgreSQL: one database for many signers.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
-use tokio::sync::{Mutex, OnceCell};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Executor, Row as _};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::Error;
+use super::hosts::Hosts;
+use super::servers::Servers as Status;
 use super::shape::Expected;
 use super::sql::{Batch, Kind, Value};
 use super::sqlite::expected;
@@ -22,6 +25,8 @@ mod error;
 mod gather;
 mod literal;
 mod plan;
+mod pool;
+mod servers;
 mod shape;
 
 use arrays::{arguments, expand};
@@ -29,87 +34,51 @@ pub(super) use at_once::{Chain, Stopped};
 use error::classify;
 pub(super) use gather::Gather;
 pub(super) use plan::Plan;
+use servers::{Chosen, Servers};
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
 
-/// A database on a server.
+/// A database on a server, or on several of which one is the primary.
 pub(super) struct Postgres {
-    pool: PgPool,
-    options: PgConnectOptions,
-    /// Whoever has it finds out why there is no connection; the others need not ask as well.
-    asking: Mutex<()>,
+    servers: Servers,
     /// The things beside rows that belong there; none before anybody looks.
     expected: OnceCell<&'static Expected>,
 }
 
 impl Postgres {
     /// Opens a database by its URL; connects when it is first used.
+    ///
+    /// Fails with [`Error::Url`], and with [`Error::Database`] if it is no URL.
     pub(super) fn open(url: &str) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse().map_err(classify)?;
-        // A signer that hangs must not keep the others from writing for long.
-        let options = options
-            .application_name("dc-signer")
-            .options([
-                ("lock_timeout", "10s"),
-                // A text in a message ends at its quote, and at nothing else.
-                ("standard_conforming_strings", "on"),
-                ("idle_in_transaction_session_timeout", "30s"),
-                // Longer than anybody waits for an answer here: the server works on for nobody else.
-                ("statement_timeout", "60s"),
-            ])
-            .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .after_connect(|connection, _| Box::pin(make_durable(connection)))
-            // A round trip for each use is too much; a connection that was just used is most likely
-            // there, and what was idle may have lost its server.
-            .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
-                Box::pin(is_there(connection, metadata.idle_for))
-            })
-            .connect_lazy_with(options.clone());
+        let hosts = Hosts::parse(url).map_err(|fault| Error::Url { fault })?;
         Ok(Self {
-            pool,
-            options,
-            asking: Mutex::default(),
+            servers: Servers::new(&hosts)?,
             expected: OnceCell::new(),
         })
     }
 
-    /// Connects once, because the pool tries again and again and then says only that it took too long.
+    /// Finds a server that answers, and is the primary if there are several.
     ///
-    /// Fails with what keeps the server from answering.
+    /// Fails with what keeps it from answering.
     pub(super) async fn reach(&self) -> Result<(), Error> {
-        self.connect_within(PATIENCE).await
+        self.servers.reach().await
     }
 
-    async fn connect_within(&self, limit: Duration) -> Result<(), Error> {
-        match timeout(limit, self.options.connect()).await {
-            // It hears that we are gone, now or when it answers again.
-            Ok(connected) => connected.map(drop).map_err(classify),
-            Err(_) => Err(no_answer(limit)),
-        }
-    }
-
-    async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>, Error> {
-        match self.pool.acquire().await {
-            Err(error @ sqlx::Error::PoolTimedOut) => {
-                if let Ok(_mine) = self.asking.try_lock() {
-                    self.connect_within(MOMENT).await?;
-                }
-                Err(classify(error))
-            }
-            acquired => acquired.map_err(classify),
-        }
+    /// A connection for statements of which each is for itself.
+    async fn connect(&self) -> Result<PostgresSession, Error> {
+        let (connection, server) = self.servers.acquire().await?;
+        Ok(PostgresSession {
+            connection: Some(connection),
+            server,
+            in_transaction: false,
+            expected: None,
+        })
     }
 
     async fn begin(&self, how: &'static str) -> Result<PostgresSession, Error> {
-        let mut session = PostgresSession {
-            connection: Some(self.acquire().await?),
-            in_transaction: true,
-            expected: self.expected.get().copied(),
-        };
+        let mut session = self.connect().await?;
+        session.in_transaction = true;
+        session.expected = self.expected.get().copied();
         session.tell(how).await?;
         Ok(session)
     }
@@ -122,25 +91,6 @@ fn no_answer(limit: Duration) -> Error {
         io::ErrorKind::TimedOut,
         text,
     )))
-}
-
-/// Asks a connection that was idle whether its server is still there; if not, another one is opened.
-async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
-    match idle < TRUSTED {
-        true => Ok(true),
-        false => Ok(matches!(
-            timeout(MOMENT, connection.ping()).await,
-            Ok(Ok(()))
-        )),
-    }
-}
-
-/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an
-/// even stronger default stays.
-async fn make_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let sql = "SELECT set_config('synchronous_commit', 'on', false) \
-               WHERE current_setting('synchronous_commit') = 'off'";
-    connection.execute(sql).await.map(|_| ())
 }
 
 impl fmt::Debug for Postgres {
@@ -156,11 +106,7 @@ impl Postgres {
     }
 
     pub(super) async fn read(&self) -> Result<PostgresSession, Error> {
-        Ok(PostgresSession {
-            connection: Some(self.acquire().await?),
-            in_transaction: false,
-            expected: None,
-        })
+        self.connect().await
     }
 
     pub(super) async fn snapshot(&self) -> Result<PostgresSession, Error> {
@@ -176,13 +122,30 @@ impl Postgres {
         shape::changed(shape::faults(&mut self.read().await?, expected).await?)
     }
 
+    /// How the servers stand, if there are several.
+    pub(super) async fn servers(&self) -> Result<Option<Status>, Error> {
+        let Some((used, others)) = self.servers.primaries().await else {
+            return Ok(None);
+        };
+        let sql =
+            "SELECT (current_setting('synchronous_standby_names') <> '')::int::bigint AS waits";
+        let row = self.read().await?.fetch(sql, Vec::new()).await?.pop();
+        let waits = row.and_then(|row| row.try_get::<i64, _>("waits").ok());
+        Ok(Some(Status {
+            used,
+            waits: waits == Some(1),
+            others,
+        }))
+    }
+
     pub(super) async fn migrate(&self) -> Result<(), Error> {
-        let done = MIGRATOR.run(&self.pool).await;
+        let (mut connection, _) = self.servers.acquire().await?;
+        let done = MIGRATOR.run(&mut *connection).await;
         done.map_err(|error| classify(error.into()))
     }
 
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.servers.close().await;
     }
 }
 
@@ -190,6 +153,7 @@ impl Postgres {
 pub(super) struct PostgresSession {
     /// Gone once the server did not answer in time: nobody knows what it would answer next.
     connection: Option<PoolConnection<sqlx::Postgres>>,
+    server: Arc<Chosen>,
     in_transaction: bool,
     /// The things that may be beside rows, if that is looked at.
     expected: Option<&'static Expected>,
@@ -209,12 +173,23 @@ impl PostgresSession {
 
     fn settle<T>(&mut self, answer: Option<Result<T, sqlx::Error>>) -> Result<T, Error> {
         match answer {
-            Some(answer) => answer.map_err(classify),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(self.failed(error)),
             None => {
+                self.server.doubt();
                 self.hang_up();
                 Err(no_answer(ANSWER))
             }
         }
+    }
+
+    /// A connection that broke, or that reads alone, is not used again, and its server is doubted: it may not be the primary any more.
+    fn failed(&mut self, error: sqlx::Error) -> Error {
+        if error::is_of_another_primary(&error) {
+            self.server.doubt();
+            self.hang_up();
+        }
+        classify(error)
     }
 
     /// Closes the connection; the server then rolls back what was not committed.
@@ -327,13 +302,6 @@ impl PostgresSession {
     }
 }
 
-const CONNECTIONS: u32 = 16;
-/// How long an idle connection is believed to be there.
-const TRUSTED: Duration = Duration::from_secs(1);
-/// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long to wait for what a server that works answers at once.
-const MOMENT: Duration = Duration::from_secs(1);
 /// How long a statement may take. It is longer than the server lets one wait for a lock, and shorter than devices wait
 /// for an answer.
 const ANSWER: Duration = Duration::from_secs(20);

@@ -1,0 +1,304 @@
+//! The servers of a database, and which of them is used: of several, the one that is the primary.
+//!
+//! All connections are to one server. When one cannot be opened, breaks, or refuses to write, all servers are asked at the same time
+//! before anything else is done, and another pool takes the place of the old one if another server is the primary now.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sqlx::ConnectOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use tokio::time::{Instant, timeout};
+
+use crate::Error;
+use crate::hosts::Hosts;
+
+use super::error::classify;
+use super::no_answer;
+use super::pool::{self, MOMENT, PATIENCE};
+
+mod probe;
+
+use probe::{Found, Refused, probe};
+
+/// The servers of a database.
+pub(super) struct Servers {
+    all: Vec<PgConnectOptions>,
+    /// Set if only the primary is used.
+    primary: bool,
+    chosen: Mutex<Arc<Chosen>>,
+    /// How it went when they were asked last, and when that was over. Whoever has it asks; the others need not ask as well.
+    asked: tokio::sync::Mutex<Option<(Instant, Result<(), Error>)>>,
+    closed: AtomicBool,
+}
+
+/// The server that is used.
+pub(super) struct Chosen {
+    place: usize,
+    pool: PgPool,
+    /// The highest timeline that a primary was found on: each promotion of a standby begins another one.
+    timeline: u32,
+    /// Set if it may not be the primary any more.
+    is_doubted: AtomicBool,
+}
+
+impl Chosen {
+    /// Has the servers asked before this one is used again.
+    pub(super) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Servers {
+    /// Connects to none yet.
+    ///
+    /// Fails with [`Error::Url`].
+    pub(super) fn new(hosts: &Hosts) -> Result<Self, Error> {
+        let mut all = Vec::with_capacity(hosts.urls.len());
+        for url in &hosts.urls {
+            let options: PgConnectOptions = url.parse().map_err(classify)?;
+            all.push(pool::options(options, hosts.primary));
+        }
+        let first = all.first().cloned().unwrap_or_default();
+        let is_one = all.len() < 2;
+        Ok(Self {
+            chosen: Mutex::new(Arc::new(Chosen {
+                place: 0,
+                pool: pool::open(first, is_one),
+                timeline: 0,
+                // The first of several need not be the primary.
+                is_doubted: (!is_one).into(),
+            })),
+            all,
+            primary: hosts.primary,
+            asked: tokio::sync::Mutex::default(),
+            closed: false.into(),
+        })
+    }
+
+    /// Finds a server that answers.
+    ///
+    /// Fails with what keeps it from answering.
+    pub(super) async fn reach(&self) -> Result<(), Error> {
+        match self.only() {
+            // Once, because a pool tries again and again and then says only that it took too long.
+            Some(only) => connect(only, PATIENCE).await,
+            None => self.ask(Instant::now()).await,
+        }
+    }
+
+    /// A connection, and the server that it is to.
+    pub(super) async fn acquire(
+        &self,
+    ) -> Result<(PoolConnection<sqlx::Postgres>, Arc<Chosen>), Error> {
+        let (began, chosen) = (Instant::now(), self.chosen());
+        let only = self.only();
+        if only.is_some() || !chosen.is_doubted.load(Ordering::Relaxed) {
+            match (chosen.pool.acquire().await, only) {
+                (Ok(connection), _) => return Ok((connection, chosen)),
+                (Err(error), Some(only)) => return Err(self.why_not(error, only).await),
+                (Err(_), None) => {}
+            }
+        }
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(classify(sqlx::Error::PoolClosed));
+        }
+        chosen.doubt();
+        self.ask(began).await?;
+        let chosen = self.chosen();
+        let connection = chosen.pool.acquire().await.map_err(classify)?;
+        Ok((connection, chosen))
+    }
+
+    /// The reason that there is no connection to the only server.
+    async fn why_not(&self, error: sqlx::Error, only: &PgConnectOptions) -> Error {
+        let is_late = matches!(error, sqlx::Error::PoolTimedOut);
+        // A pool says only that it took too long.
+        if is_late
+            && let Ok(_mine) = self.asked.try_lock()
+            && let Err(why) = connect(only, MOMENT).await
+        {
+            return why;
+        }
+        classify(error)
+    }
+
+    pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        let pool = self.chosen().pool.clone();
+        pool.close().await;
+    }
+
+    /// The server that is used, and those that say that they are the primary as well; none if there is one alone.
+    pub(super) async fn primaries(&self) -> Option<(String, Vec<String>)> {
+        if self.only().is_some() {
+            return None;
+        }
+        let used = self.chosen().place;
+        let others = self.all.iter().enumerate();
+        let others = others.filter(|(place, _)| *place != used);
+        let asked = others.map(async |(_, options)| match probe(options, true).await {
+            Ok(_) => Some(name(options)),
+            Err(_) => None,
+        });
+        let others = join_all(asked).await.into_iter().flatten().collect();
+        Some((self.name(used), others))
+    }
+
+    /// Without a password.
+    fn name(&self, place: usize) -> String {
+        self.all.get(place).map(name).unwrap_or_default()
+    }
+
+    fn only(&self) -> Option<&PgConnectOptions> {
+        match &*self.all {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    fn chosen(&self) -> Arc<Chosen> {
+        Arc::clone(&self.lock())
+    }
+
+    /// Nothing that can panic is done while it is locked.
+    fn lock(&self) -> MutexGuard<'_, Arc<Chosen>> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the servers which of them to use, unless they were asked since `began`: then that answer is everybody's.
+    async fn ask(&self, began: Instant) -> Result<(), Error> {
+        let mut asked = self.asked.lock().await;
+        match &*asked {
+            Some((over, answer)) if *over >= began => return answer.clone(),
+            _ => {}
+        }
+        let answer = self.find().await;
+        *asked = Some((Instant::now(), answer.clone()));
+        answer
+    }
+
+    async fn find(&self) -> Result<(), Error> {
+        let before = self.chosen();
+        let answers = join_all(self.all.iter().map(|options| probe(options, self.primary))).await;
+        let found = answers.iter().enumerate();
+        let mut found: Vec<(usize, Found)> = found
+            .filter_map(|(place, answer)| Some((place, *answer.as_ref().ok()?)))
+            .collect();
+        // The newest timeline and the longest log; of several that are alike the one that is used, or else the first.
+        found.sort_by_key(|(place, found)| {
+            let is_other = *place != before.place;
+            (std::cmp::Reverse(*found), is_other, *place)
+        });
+        if self.primary && found.len() > 1 {
+            self.tell_of_several(&found);
+        }
+        match found.first() {
+            Some((place, found)) if found.timeline >= before.timeline => {
+                self.choose(&before, *place, *found);
+                Ok(())
+            }
+            Some((place, found)) => Err(self.gone_back(*place, found.timeline, before.timeline)),
+            None => Err(self.why_none(answers)),
+        }
+    }
+
+    fn choose(&self, before: &Arc<Chosen>, place: usize, found: Found) {
+        let is_same = place == before.place;
+        let pool = match self.all.get(place) {
+            Some(options) if !is_same => pool::open(options.clone(), false),
+            _ => before.pool.clone(),
+        };
+        if !is_same {
+            let name = self.name(place);
+            let Found { timeline, .. } = found;
+            tracing::warn!(target: LOG, server = name, timeline, "the database is used at another server");
+            let old = before.pool.clone();
+            // It waits for those that are at work; they hear from their server what became of it.
+            tokio::spawn(async move { old.close().await });
+        }
+        *self.lock() = Arc::new(Chosen {
+            place,
+            pool,
+            timeline: found.timeline.max(before.timeline),
+            is_doubted: false.into(),
+        });
+    }
+
+    fn tell_of_several(&self, found: &[(usize, Found)]) {
+        let names: Vec<String> = found
+            .iter()
+            .map(|(place, Found { timeline, records })| {
+                let name = self.name(*place);
+                format!("{name} (timeline {timeline}, {records} records)")
+            })
+            .collect();
+        tracing::warn!(target: LOG, "several servers say that each is the primary: {}; the first of these is used: stop the others, or what is written there is lost", names.join(", "));
+    }
+
+    fn gone_back(&self, place: usize, found: u32, known: u32) -> Error {
+        let name = self.name(place);
+        unavailable(format!(
+            "{name} says that it is the primary, on timeline {found}, and one on timeline {known} was promoted since: start that one, or restart this service if it is gone for good"
+        ))
+    }
+
+    /// All reasons; or the first one, if waiting mends none of them.
+    fn why_none(&self, answers: Vec<Result<Found, Refused>>) -> Error {
+        let refused = answers.into_iter().zip(&self.all);
+        let refused = refused.filter_map(|(answer, options)| Some((answer.err()?, options)));
+        let refused: Vec<(Refused, &PgConnectOptions)> = refused.collect();
+        let reasons = refused.iter();
+        let reasons = reasons.map(|(why, options)| format!("{}: {why}", name(options)));
+        let reasons: Vec<String> = reasons.collect();
+        let may_come_up = |(why, _): &(Refused, _)| match why {
+            Refused::Standby => true,
+            Refused::Failed(error) => error.is_of_a_server_that_may_come_up(),
+        };
+        if !refused.iter().any(may_come_up)
+            && let Some((Refused::Failed(error), _)) = refused.into_iter().next()
+        {
+            return error;
+        }
+        let what = match self.primary {
+            true => "no server is a primary that can be written to",
+            false => "no server answers",
+        };
+        unavailable(format!("{what} ({})", reasons.join("; ")))
+    }
+}
+
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The options may have a password in them.
+        f.write_str("Servers(..)")
+    }
+}
+
+/// A server as its administrator calls it: nothing secret is in it.
+fn name(options: &PgConnectOptions) -> String {
+    let port = options.get_port();
+    match options.get_socket() {
+        Some(folder) => format!("{}:{port}", folder.display()),
+        None => format!("{}:{port}", options.get_host()),
+    }
+}
+
+fn unavailable(text: String) -> Error {
+    classify(sqlx::Error::Io(std::io::Error::other(text)))
+}
+
+async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<(), Error> {
+    match timeout(limit, options.connect()).await {
+        // It hears that we are gone, now or when it answers again.
+        Ok(connected) => connected.map(drop::<PgConnection>).map_err(classify),
+        Err(_) => Err(no_answer(limit)),
+    }
+}
+
+/// The target of its lines in the log: filters that name the signer hold for its database as well.
+const LOG: &str = "dc_signer::store";
