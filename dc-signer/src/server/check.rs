@@ -193,7 +193,8 @@ pub async fn readiness(
         return Ok(found);
     }
     match database::look(config).await {
-        Ok(((mut status, missing, untold), renewals, log, one_name, not_there)) => {
+        Ok(((mut status, missing, untold), renewals, log, one_name, not_there, servers)) => {
+            found.soon.extend(servers);
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.

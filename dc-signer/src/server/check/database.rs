@@ -27,7 +27,10 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
         let there = store.zones().await?;
         let mut not_there = config.named_zones();
         not_there.retain(|named| !there.iter().any(|zone| named.is(&zone.zone)));
-        Ok((looked, renewals, log, one_name, not_there))
+        let servers = store.servers().await?;
+        let servers = servers.map(|servers| servers.warnings());
+        let servers = servers.unwrap_or_default();
+        Ok((looked, renewals, log, one_name, not_there, servers))
     };
     let looked = looked.await;
     store.close().await;
@@ -35,14 +38,15 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
 }
 
 /// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
-/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name, and
-/// zones that the configuration names and that are not there.
+/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name,
+/// zones that the configuration names and that are not there, and warnings about the database's servers.
 pub(super) type Looked = (
     (IssuingStatus, Vec<Missing>, Vec<Untold>),
     Vec<renewal::Status>,
     Vec<String>,
     Vec<SameNodeWarning>,
     Vec<NamedZone>,
+    Vec<String>,
 );
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.

@@ -150,10 +150,25 @@ impl Housekeeping {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "what takes two operators cannot be recorded"),
         }
+        self.look_at_servers(told).await;
         let known = &mut told.broken_glass;
         let looked = people::look_after(&self.authority, &self.metrics, known, now);
         if let Err(error) = looked.await {
             tracing::warn!(%error, "the operators cannot be looked after");
+        }
+    }
+
+    /// Once for each warning about the database's servers, as long as it is so.
+    async fn look_at_servers(&self, told: &mut Told) {
+        match self.store.servers().await {
+            Ok(servers) => {
+                self.metrics.set_servers(servers.as_ref());
+                let found = servers.map(|servers| servers.warnings());
+                let found = found.unwrap_or_default();
+                warn_of_new(&found, &told.servers);
+                told.servers = found;
+            }
+            Err(error) => tracing::debug!(%error, "the database's servers do not answer"),
         }
     }
 
@@ -293,6 +308,8 @@ struct Told {
     both_forms: Vec<BothFormsWarning>,
     /// When it was last told that a signing process issues nothing for some seconds.
     paused: Option<u64>,
+    /// The warnings about the database's servers, when it was looked last.
+    servers: Vec<String>,
     /// The certificates for servers alone, in zones that issue for clients, when it was looked last.
     servers_alone: Vec<ServersAloneWarning>,
 }

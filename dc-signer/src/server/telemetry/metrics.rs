@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use dc_store::Servers;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,6 +20,7 @@ mod labels;
 mod overload;
 mod people;
 mod renewals;
+mod servers;
 mod zones;
 
 use buckets::{fast, very_fast};
@@ -34,6 +36,7 @@ pub use people::People;
 use people::PeopleGauges;
 use renewals::RenewalGauges;
 pub use renewals::RenewalProgress;
+use servers::ServerGauges;
 use zones::ZoneGauges;
 pub use zones::{KeyUsable, ZoneAble};
 
@@ -67,6 +70,7 @@ pub struct Metrics {
     renewals: RenewalGauges,
     begins: Family<Certificate, Gauge>,
     checkpoints: CheckpointGauges,
+    servers: ServerGauges,
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -136,6 +140,7 @@ impl Metrics {
             renewals: RenewalGauges::default(),
             begins: Family::default(),
             checkpoints: CheckpointGauges::default(),
+            servers: ServerGauges::default(),
         };
         new.register_requests();
         new.register_state();
@@ -144,6 +149,7 @@ impl Metrics {
         new.people.register(&mut new.registry);
         new.renewals.register(&mut new.registry);
         new.checkpoints.register(&mut new.registry);
+        new.servers.register(&mut new.registry);
         new.into()
     }
 
@@ -304,6 +310,11 @@ impl Metrics {
     /// Sets what is to be known of operators.
     pub fn set_people(&self, people: &People) {
         self.people.set(people);
+    }
+
+    /// Sets how the database's servers stand; none if there is one alone.
+    pub fn set_servers(&self, servers: Option<&Servers>) {
+        self.servers.set(servers);
     }
 
     /// The delegation certificates that are in use now.

@@ -1,0 +1,30 @@
+//! Gauges of the servers of a database.
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use dc_store::Servers;
+
+#[derive(Debug, Default)]
+pub(super) struct ServerGauges {
+    primaries: Gauge,
+    waits: Gauge,
+}
+
+impl ServerGauges {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let text = "How many servers of the database say that each is the primary";
+        registry.register("database_primaries", text, self.primaries.clone());
+        let text = "1 if the database's primary confirms nothing before a standby has it too, or if it has no other server";
+        registry.register("database_waits_for_standby", text, self.waits.clone());
+        self.set(None);
+    }
+
+    pub(super) fn set(&self, servers: Option<&Servers>) {
+        let others = servers.map_or(0, |servers| servers.others.len());
+        let primaries = i64::try_from(others).unwrap_or(i64::MAX);
+        self.primaries.set(primaries.saturating_add(1));
+        let waits = servers.is_none_or(|servers| servers.waits);
+        self.waits.set(i64::from(waits));
+    }
+}
