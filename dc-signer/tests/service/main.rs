@@ -25,6 +25,7 @@ mod drills;
 #[path = "../../src/web/tests/driver.rs"]
 mod driver;
 mod entrances;
+mod failover;
 mod fairness;
 mod floods;
 mod following;

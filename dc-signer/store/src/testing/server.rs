@@ -36,6 +36,11 @@ impl Own {
 
     /// Starts one in a folder that exists.
     pub(crate) fn start_in(folder: &Path) -> Self {
+        Self::start_from(folder, "")
+    }
+
+    /// The same; not with a new database, but as a standby of the server that lies in another folder.
+    pub(crate) fn start_from(folder: &Path, primary: &str) -> Self {
         assert!(have(Part::Postgres), "no test should get here");
         let programs = programs().expect("initdb, postgres and psql in one folder");
         let user = user();
@@ -44,6 +49,7 @@ impl Own {
         }
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).arg(folder).arg(programs);
+        watch.arg(primary);
         watch.stdin(Stdio::piped()).stdout(Stdio::piped());
         watch.stderr(Stdio::inherit()).current_dir("/");
         if let Some((user, group)) = user {
@@ -65,12 +71,17 @@ impl Own {
 
     /// Ends the server as a lack of memory does, with no time to say anything to anybody.
     pub(crate) fn kill(&self) {
-        self.watch.lock().unwrap().order("kill", "killed");
+        self.order("kill", "killed");
     }
 
     /// Starts it again after that.
     pub(crate) fn start_again(&self) {
-        self.watch.lock().unwrap().order("start", "ready");
+        self.order("start", "ready");
+    }
+
+    /// Has it do something, and waits until that is done.
+    pub(crate) fn order(&self, order: &str, report: &str) {
+        self.watch.lock().unwrap().order(order, report);
     }
 }
 
@@ -90,7 +101,7 @@ impl Watch {
 /// Its standard input ends with the process that started it. What is written in tests need not
 /// survive this machine's power.
 const WATCH: &str = r#"
-folder=$1 programs=$2
+folder=$1 programs=$2 primary=$3
 trap '' INT TERM
 launch() {
     "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
@@ -108,12 +119,25 @@ start() {
     done
     echo ready
 }
-"$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
+make() {
+    if [ -z "$primary" ]; then
+        "$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync
+    else
+        "$programs/pg_basebackup" -d "host=$primary user=postgres application_name=standby" -D "$folder/data" -R -X stream -c fast --no-sync
+    fi
+}
+make >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 start
 while read -r order; do
     case $order in
     kill) kill -KILL $server; wait $server 2>/dev/null; echo killed ;;
     start) start ;;
+    stop) kill -INT $server; wait $server; echo stopped ;;
+    promote) "$programs/pg_ctl" -D "$folder/data" promote -w >>"$folder/log" 2>&1; echo promoted ;;
+    follow\ *)
+        echo "primary_conninfo = 'host=${order#follow } user=postgres application_name=standby'" >>"$folder/data/postgresql.auto.conf"
+        touch "$folder/data/standby.signal"
+        echo follows ;;
     esac
 done
 kill -QUIT $server

@@ -1,0 +1,127 @@
+//! A primary that dies or is stopped, and a standby that takes over: nothing that was confirmed is lost.
+
+mod load;
+mod pair;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use apparatus::{Part, have};
+
+use crate::postgres::Own;
+use crate::ready::command;
+use crate::rig::Rig;
+use load::Load;
+use pair::Pair;
+
+/// Two servers and a service that knows both, unless tests with PostgreSQL are skipped.
+fn served() -> Option<(Pair, Rig)> {
+    if !have(Part::Postgres) {
+        return None;
+    }
+    let pair = Pair::start();
+    let location = pair.url().parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(dc_store::migrate(&location)).unwrap();
+    let rig = Rig::start_with(&format!("[database]\npostgres = {:?}\n", pair.url()));
+    Some((pair, rig))
+}
+
+fn is_ready(rig: &Rig) -> bool {
+    rig.client().get("/readyz").status == 200
+}
+
+const RECORDS: &str = "SELECT seq FROM audit_head";
+
+/// All that was given is in the log of a server, and its log and database are as they should be.
+fn has_all(given: &BTreeSet<String>, rig: &Rig, pair: &Pair, server: &Own) {
+    let issued = "SELECT encode(credential_sha256, 'hex') FROM audit WHERE action LIKE 'issue%'";
+    let recorded: BTreeSet<String> = pair.texts(server, issued).into_iter().collect();
+    let lost: Vec<&String> = given.difference(&recorded).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} are lost",
+        lost.len(),
+        given.len()
+    );
+    let two =
+        "SELECT count(*) FROM (SELECT name FROM names GROUP BY name HAVING count(*) > 1) AS two";
+    assert_eq!(pair.number(server, two), 0);
+    let (verified, said) = command(&["audit", "verify"], &rig.data().join("config.toml"));
+    assert!(verified, "{said}");
+}
+
+#[test]
+fn nothing_that_was_confirmed_is_lost_when_the_primary_dies_and_the_old_one_is_never_used_again() {
+    let Some((pair, rig)) = served() else { return };
+    let load = Load::new(&rig);
+    let old = std::thread::scope(|scope| {
+        load.begin(scope);
+        let _until = load.until();
+        load.goes_on();
+        pair.primary.kill();
+        load.is_refused();
+        assert!(!is_ready(&rig));
+        let began = Instant::now();
+        pair.standby.order("promote", "promoted");
+        rig.wait_until("it is ready again", || is_ready(&rig));
+        assert!(began.elapsed() < Duration::from_secs(15));
+        println!("ready {:?} after the promotion", began.elapsed());
+        load.goes_on();
+        // It says that it is the primary, waits for no standby, and is the first in the configuration.
+        pair.primary.start_again();
+        pair.run(
+            &pair.primary,
+            "ALTER SYSTEM RESET synchronous_standby_names",
+        );
+        pair.run(&pair.primary, "SELECT pg_reload_conf()");
+        let old = pair.number(&pair.primary, RECORDS);
+        load.goes_on();
+        pair.standby.kill();
+        load.is_refused();
+        rig.wait_until("the old one is looked at", || {
+            rig.log()
+                .contains("on timeline 1, and one on timeline 2 was promoted since")
+        });
+        pair.standby.start_again();
+        load.goes_on();
+        old
+    });
+    println!("{}", load.report());
+    let given = load.credentials();
+    let rig = rig.restart();
+    assert_eq!(pair.number(&pair.primary, RECORDS), old);
+    assert!(pair.number(&pair.standby, RECORDS) > old);
+    has_all(&given, &rig, &pair, &pair.standby);
+    pair.standby.kill();
+    let config = rig.data().join("config.toml");
+    let add = ["devices", "add", "lost", "--zone", "cpe.example.com"];
+    let (added, said) = command(&add, &config);
+    assert!(!added && said.contains("older copy"), "{said}");
+    assert_eq!(pair.number(&pair.primary, RECORDS), old);
+}
+
+#[test]
+fn a_switchover_and_the_way_back_need_no_restart_and_lose_nothing() {
+    let Some((pair, rig)) = served() else { return };
+    let load = Load::new(&rig);
+    std::thread::scope(|scope| {
+        load.begin(scope);
+        let _until = load.until();
+        for (from, to, place) in [
+            (&pair.primary, &pair.standby, 1),
+            (&pair.standby, &pair.primary, 0),
+        ] {
+            load.goes_on();
+            from.order("stop", "stopped");
+            to.order("promote", "promoted");
+            // It may wait for a standby from before.
+            pair.follow(from, place);
+            pair.wait_for_standby(to);
+            rig.wait_until("it is ready", || is_ready(&rig));
+            load.goes_on();
+        }
+    });
+    println!("{}", load.report());
+    has_all(&load.credentials(), &rig, &pair, &pair.primary);
+}
