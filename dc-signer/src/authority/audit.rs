@@ -15,7 +15,8 @@ impl Authority {
         after: u64,
         limit: u32,
     ) -> Result<AuditPage, Error> {
-        Ok(self.store.find_records(filter, after, limit).await?)
+        let store = self.store.pages().await;
+        Ok(store.find_records(filter, after, limit).await?)
     }
 
     /// The same, newest first: those before a record, or the newest.
@@ -27,10 +28,8 @@ impl Authority {
         before: Option<u64>,
         limit: u32,
     ) -> Result<AuditPage, Error> {
-        Ok(self
-            .store
-            .find_records_before(filter, before, limit)
-            .await?)
+        let store = self.store.pages().await;
+        Ok(store.find_records_before(filter, before, limit).await?)
     }
 
     /// The number of the last record.
@@ -56,6 +55,9 @@ impl Authority {
     ///
     /// Fails with [`Error::Store`].
     pub async fn records_from(&self, seq: u64, limit: u32) -> Result<Vec<Record>, Error> {
-        Ok(self.store.audit_from(seq, limit).await?)
+        // None may be missing because a replica does not have it yet.
+        let last = seq.saturating_add(u64::from(limit)).saturating_sub(1);
+        let store = self.store.pages_with(last).await;
+        Ok(store.audit_from(seq, limit).await?)
     }
 }

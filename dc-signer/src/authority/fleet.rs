@@ -18,14 +18,14 @@ impl Authority {
     ///
     /// Fails with [`Error::Store`].
     pub async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
-        Ok(self.store.list_devices(filter, page).await?)
+        Ok(self.store.pages().await.list_devices(filter, page).await?)
     }
 
     /// A device's history: issuances and acts, newest first, at most `limit` of each.
     ///
     /// Fails with [`Error::Store`].
     pub async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
-        Ok(self.store.history(device, limit).await?)
+        Ok(self.store.pages().await.history(device, limit).await?)
     }
 
     /// Changes a device's state, and says how it is now. What is so already is left alone.
@@ -44,7 +44,7 @@ impl Authority {
     ///
     /// Fails with [`Error::Store`].
     pub async fn fleet(&self, now: UnixTime) -> Result<Fleet, Error> {
-        Ok(self.store.fleet(now).await?)
+        Ok(self.store.pages().await.fleet(now).await?)
     }
 
     /// Adds to the numbers of refused requests, each by its reason.

@@ -64,7 +64,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use zeroize::Zeroizing;
 
-use dc_store::Location;
+use dc_store::{Location, Urls};
 use reader::Reading;
 
 /// The sample file, which is the documentation of all keys.
@@ -209,18 +209,24 @@ struct Database {
     sqlite: Option<PathBuf>,
     #[serde(default, deserialize_with = "values::postgres")]
     postgres: Option<Zeroizing<String>>,
+    #[serde(default, deserialize_with = "values::postgres")]
+    read: Option<Zeroizing<String>>,
 }
 
 fn location<'de, D: Deserializer<'de>>(database: D) -> Result<Location, D::Error> {
     let Database {
         sqlite: file,
         postgres,
+        read,
     } = Database::deserialize(database)?;
     match (file, postgres) {
+        (_, None) if read.is_some() => Err(de::Error::custom(
+            "has read, which names replicas of a PostgreSQL server: give postgres too",
+        )),
         (Some(_), Some(_)) => Err(de::Error::custom(
             "needs either sqlite or postgres: give exactly one of them",
         )),
-        (None, Some(url)) => Ok(Location::Postgres(url)),
+        (None, Some(url)) => Ok(Location::Postgres(Urls::new(url, read))),
         (Some(file), None) => Ok(Location::File(file)),
         (None, None) => Ok(sqlite()),
     }

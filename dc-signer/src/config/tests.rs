@@ -402,6 +402,21 @@ fn a_password_in_the_database_url_is_never_shown() {
 }
 
 #[test]
+fn replicas_are_named_beside_their_server_alone() {
+    let read = "read = 'postgres://u@r1,r2/c'\n";
+    let text = format!("{SMALLEST}[database]\npostgres = 'postgres://u@b/c'\n{read}");
+    let Location::Postgres(urls) = Config::parse(&text, "".as_ref()).unwrap().database else {
+        panic!("it is a server");
+    };
+    assert_eq!(
+        (&*urls, urls.read()),
+        ("postgres://u@b/c", Some("postgres://u@r1,r2/c"))
+    );
+    let said = problems(&format!("{SMALLEST}[database]\n{read}"));
+    assert!(said[0].contains("give postgres too"), "{said:?}");
+}
+
+#[test]
 fn a_url_of_several_servers_says_what_is_wrong_with_it() {
     for (url, words) in [
         ("b1,,b3/c", "postgres has no host at place 2 of 3"),

@@ -70,7 +70,9 @@ pub(super) fn look(config: &Config, path: &Path) -> Vec<Exposed> {
         found.extend(exposed.find_map(|found| found));
     }
     let what = match &config.database {
-        Location::Postgres(url) if has_password(url) => What::Private,
+        Location::Postgres(urls) if has_password(urls) || urls.read().is_some_and(has_password) => {
+            What::Private
+        }
         Location::Postgres(_) | Location::File(_) => What::Public,
     };
     found.extend(look.at(path, what, ["", ""]));

@@ -32,7 +32,7 @@ use export::{ExportError, ExportFiles};
 pub use filter::{Filter, Listed, Page};
 pub use hosts::{UrlFault, check_url};
 pub use in_use::InUse;
-pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
+pub use location::{Location, Urls, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
     Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, EndedBy, Finding, Findings, KeptHash,
     Observer, Progress, SecretChange, StepsBack, Store, Walked,

@@ -1,6 +1,7 @@
 //! Where a database is, and opening it.
 
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -19,8 +20,46 @@ use super::{Error, Observer, Store};
 pub enum Location {
     /// An SQLite file.
     File(PathBuf),
-    /// A PostgreSQL database, by its URL, which may have a password in it.
-    Postgres(Zeroizing<String>),
+    /// A PostgreSQL database.
+    Postgres(Urls),
+}
+
+/// The URLs of a PostgreSQL database, which may have a password in them.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Urls {
+    /// One that names the primary, and may name its standbys.
+    primary: Zeroizing<String>,
+    /// One of replicas that people's pages and exports are read from.
+    read: Option<Zeroizing<String>>,
+}
+
+impl Urls {
+    /// The URL that names the primary, and one of replicas if there are any.
+    #[must_use]
+    pub const fn new(primary: Zeroizing<String>, read: Option<Zeroizing<String>>) -> Self {
+        Self { primary, read }
+    }
+
+    /// The URL of replicas.
+    #[must_use]
+    pub fn read(&self) -> Option<&str> {
+        self.read.as_deref().map(String::as_str)
+    }
+}
+
+/// The URL that names the primary.
+impl Deref for Urls {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.primary
+    }
+}
+
+impl fmt::Debug for Urls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Urls(..)")
+    }
 }
 
 impl FromStr for Location {
@@ -32,7 +71,7 @@ impl FromStr for Location {
             .iter()
             .any(|scheme| text.starts_with(scheme));
         Ok(match url {
-            true => Self::Postgres(Zeroizing::new(text.to_owned())),
+            true => Self::Postgres(Urls::new(Zeroizing::new(text.to_owned()), None)),
             false => Self::File(text.strip_prefix("sqlite:").unwrap_or(text).into()),
         })
     }
@@ -85,8 +124,15 @@ async fn open_with(
         }
         sqlite::check_permissions(path)?;
     }
+    let read = match location {
+        Location::Postgres(urls) => urls.read().map(Postgres::to_read).transpose()?,
+        Location::File(_) => None,
+    };
+    let read = read.map(|servers| Database::Postgres(Box::new(servers)));
     let database = database(location).await?;
-    Ok(Arc::new(Store::open(database, node, seen, observer).await?))
+    Ok(Arc::new(
+        Store::open(database, read, node, seen, observer).await?,
+    ))
 }
 
 /// A file that exists, or a server that answers.

@@ -187,6 +187,8 @@ impl Verify {
                 checkpoints: known.read()?.all(),
                 archives: archived.files(),
             };
+            // What takes long is not the primary's work, if there is a replica with all of it.
+            let store = store.pages().await;
             let scope = Scope::of(store, &beside).await?;
             let last = of_process(config, process.as_ref());
             beside.checkpoints.extend(last);

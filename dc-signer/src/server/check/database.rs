@@ -29,7 +29,12 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
         not_there.retain(|named| !there.iter().any(|zone| named.is(&zone.zone)));
         let servers = store.servers().await?;
         let servers = servers.map(|servers| servers.warnings());
-        let servers = servers.unwrap_or_default();
+        let mut servers = servers.unwrap_or_default();
+        if let Some(Err(why)) = store.replica().await {
+            servers.push(format!(
+                "database.read is not read from, but the primary: {why}"
+            ));
+        }
         Ok((looked, renewals, log, one_name, not_there, servers))
     };
     let looked = looked.await;

@@ -70,6 +70,9 @@ impl Housekeeping {
         if works {
             self.share_limits().await;
             self.measure_certificates().await;
+            let replica = self.store.replica().await;
+            self.metrics
+                .set_replica(replica.is_none_or(|replica| replica.is_ok()));
         }
         self.app.refresh_readiness().await;
         self.tell_what_is_missing(told);
@@ -226,7 +229,7 @@ impl Housekeeping {
     }
 
     async fn count_fleet(&self) -> Result<(), authority::Error> {
-        let fleet = self.store.fleet(clock::now()?).await?;
+        let fleet = self.store.pages().await.fleet(clock::now()?).await?;
         self.metrics.set_fleet(&summary(&fleet));
         Ok(())
     }

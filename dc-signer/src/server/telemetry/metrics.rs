@@ -317,6 +317,11 @@ impl Metrics {
         self.servers.set(servers);
     }
 
+    /// Sets whether the replica is read from, or there is none.
+    pub fn set_replica(&self, is_fine: bool) {
+        self.servers.set_replica(is_fine);
+    }
+
     /// The delegation certificates that are in use now.
     pub fn set_certificates(&self, slots: &[DelegationExpiry]) {
         self.certificates.clear();

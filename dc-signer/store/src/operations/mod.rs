@@ -48,6 +48,7 @@ mod noted;
 mod older;
 mod operators;
 mod origin;
+mod pages;
 mod people;
 mod queue;
 mod record;
@@ -76,6 +77,7 @@ pub use audit::Beside;
 pub use ended::EndedBy;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
+use pages::Replica;
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
@@ -110,6 +112,8 @@ pub struct Store {
     id_finder: Queue<DeviceId, Option<Device>>,
     /// Finds activation codes.
     code_finder: Queue<CodeId, Option<PendingCode>>,
+    /// Where people's pages are read from.
+    replica: Option<Replica>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -117,6 +121,7 @@ impl Store {
     /// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`] and [`Error::SchemaChanged`].
     pub(super) async fn open(
         database: Database,
+        read: Option<Database>,
         node: &str,
         seen: Option<Seen>,
         observer: Option<Arc<dyn Observer>>,
@@ -124,6 +129,24 @@ impl Store {
         schema::check(&database).await?;
         // Before anything is read that a view could be in the place of.
         database.watch().await?;
+        let store = Self {
+            replica: read.map(Replica::new),
+            ..Self::over(database, node, seen, observer)
+        };
+        match store.shared.compare().await {
+            // It can be looked at, and brought up.
+            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(store),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One over a database that was looked at.
+    fn over(
+        database: Database,
+        node: &str,
+        seen: Option<Seen>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             database,
             signer: Signer {
@@ -134,19 +157,15 @@ impl Store {
             seen: seen.map(Arc::new),
             failed: false.into(),
         });
-        let store = Self {
+        Self {
             recorder: recorder(Arc::clone(&shared)),
             changer: changer(Arc::clone(&shared)),
             finder: finder(Arc::clone(&shared)),
             id_finder: id_finder(Arc::clone(&shared)),
             code_finder: code_finder(Arc::clone(&shared)),
             shared,
+            replica: None,
             observer,
-        };
-        match store.shared.compare().await {
-            // It can be looked at, and brought up.
-            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(store),
-            Err(error) => Err(error),
         }
     }
 
@@ -157,14 +176,29 @@ impl Store {
         operation: &'static str,
         work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.timed(operation, self.shared.write(work)).await
+        let written = self.timed(operation, self.shared.write(work)).await;
+        self.has_changed();
+        written
+    }
+
+    /// Whether it was done or not: from now on a replica has to have it.
+    fn has_changed(&self) {
+        if let Some(replica) = &self.replica {
+            replica.has_changed();
+        }
     }
 
     /// Runs an operation together with those of others who ask at the same time.
     async fn ask(&self, operation: &'static str, what: What, by: &Act) -> Result<Answered, Error> {
         let by = by.clone();
-        self.timed(operation, self.changer.ask(Asked { what, by }))
-            .await
+        let is_somebodys = Act::is_somebodys(&by.actor);
+        let asked = self.changer.ask(Asked { what, by });
+        let answered = self.timed(operation, asked).await;
+        // Devices read nothing back.
+        if is_somebodys {
+            self.has_changed();
+        }
+        answered
     }
 
     /// Runs an operation that reads, each statement for itself.
@@ -258,6 +292,13 @@ impl Store {
 
     /// Waits for what is being written and closes all connections.
     pub async fn close(&self) {
+        if let Some(store) = self.replica.as_ref().and_then(Replica::store) {
+            store.close_this().await;
+        }
+        self.close_this().await;
+    }
+
+    async fn close_this(&self) {
         let closed = async {
             self.changer.stop().await;
             self.recorder.stop().await;

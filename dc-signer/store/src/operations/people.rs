@@ -11,13 +11,14 @@ use super::work::Work;
 impl Store {
     /// Records that somebody read personal data: what, and how many rows.
     pub async fn note_read(&self, action: Action, scope: String, by: &Act) -> Result<(), Error> {
-        self.write("note_read", async |work| {
+        // Nobody needs to read that on the next page.
+        let noted = self.shared.write(async |work| {
             let mut entry = work.entry(action, by);
             entry.scope = Some(scope);
             work.log(entry);
             Ok(())
-        })
-        .await
+        });
+        self.timed("note_read", noted).await
     }
 
     /// Records that somebody at the machine acts without an operator's credential; says in which record.

@@ -50,9 +50,23 @@ impl Postgres {
     ///
     /// Fails with [`Error::Url`], and with [`Error::Database`] if it is no URL.
     pub(super) fn open(url: &str) -> Result<Self, Error> {
+        Self::of(&Hosts::parse(url).map_err(|fault| Error::Url { fault })?)
+    }
+
+    /// The same for replicas, of which any will do.
+    ///
+    /// Fails as [`Self::open`] does.
+    pub(super) fn to_read(url: &str) -> Result<Self, Error> {
         let hosts = Hosts::parse(url).map_err(|fault| Error::Url { fault })?;
+        Self::of(&Hosts {
+            primary: false,
+            ..hosts
+        })
+    }
+
+    fn of(hosts: &Hosts) -> Result<Self, Error> {
         Ok(Self {
-            servers: Servers::new(&hosts)?,
+            servers: Servers::new(hosts)?,
             expected: OnceCell::new(),
         })
     }

@@ -140,7 +140,7 @@ while read -r order; do
         echo follows ;;
     esac
 done
-kill -QUIT $server
+kill -QUIT $server 2>/dev/null
 wait $server
 # Somebody else's folder stays.
 rm -rf "$folder" 2>/dev/null

@@ -41,6 +41,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_store(async |store| {
+            let store = store.pages().await;
             let end = self.end(store).await?;
             // As many programs have it.
             let out = self.out.as_ref().filter(|path| *path != Path::new("-"));

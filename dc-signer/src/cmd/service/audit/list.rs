@@ -71,6 +71,7 @@ impl Args {
 
     async fn list(&self, store: &Store, device: Option<DeviceId>) -> Result<(), Error> {
         let filter = self.filter(device);
+        let store = store.pages().await;
         let (mut found, mut before) = (Vec::new(), None);
         let more = loop {
             let left = self

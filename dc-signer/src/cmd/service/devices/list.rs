@@ -198,7 +198,8 @@ async fn each(
     loop {
         let limit = u32::try_from(*left).unwrap_or(Page::MAX).min(Page::MAX);
         let page = Page { after, limit };
-        let listed = open.store.list_devices(filter, &page).await?;
+        let store = open.store.pages().await;
+        let listed = store.list_devices(filter, &page).await?;
         listed.devices.iter().try_for_each(&mut work)?;
         *left = left.saturating_sub(listed.devices.len());
         after = listed.next;

@@ -34,7 +34,8 @@ impl Args {
         self.acting
             .with_authority(Role::Viewer, None, async |open, who| {
                 let device = open.device(&self.device).await?;
-                let history = open.store.history(device.id, HISTORY).await?;
+                let store = open.store.pages().await;
+                let history = store.history(device.id, HISTORY).await?;
                 note_read(open, who, reads::one(&device)).await?;
                 match self.json {
                     true => print(&json!({

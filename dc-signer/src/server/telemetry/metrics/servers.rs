@@ -9,6 +9,7 @@ use dc_store::Servers;
 pub(super) struct ServerGauges {
     primaries: Gauge,
     waits: Gauge,
+    replica: Gauge,
 }
 
 impl ServerGauges {
@@ -17,6 +18,8 @@ impl ServerGauges {
         registry.register("database_primaries", text, self.primaries.clone());
         let text = "1 if the database's primary confirms nothing before a standby has it too, or if it has no other server";
         registry.register("database_waits_for_standby", text, self.waits.clone());
+        let text = "1 if there is a replica to read from that is not read from, because it is behind or does not answer";
+        registry.register("database_replica_left_out", text, self.replica.clone());
         self.set(None);
     }
 
@@ -26,5 +29,9 @@ impl ServerGauges {
         self.primaries.set(primaries.saturating_add(1));
         let waits = servers.is_none_or(|servers| servers.waits);
         self.waits.set(i64::from(waits));
+    }
+
+    pub(super) fn set_replica(&self, is_fine: bool) {
+        self.replica.set(i64::from(!is_fine));
     }
 }

@@ -42,7 +42,9 @@ impl fmt::Display for Refused {
 
 impl From<sqlx::Error> for Refused {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         match code.as_deref() {
             Some(NOT_PRIMARY) => Self::Standby,
             _ => Self::Failed(classify(error)),
