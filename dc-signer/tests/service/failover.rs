@@ -11,11 +11,12 @@ use apparatus::{Part, have};
 use crate::postgres::Own;
 use crate::ready::command;
 use crate::rig::Rig;
+use crate::router::{Router, csr};
 use load::Load;
 use pair::Pair;
 
-/// Two servers and a service that knows both, unless tests with PostgreSQL are skipped.
-fn served() -> Option<(Pair, Rig)> {
+/// Two servers with the tables, unless tests with PostgreSQL are skipped.
+fn migrated() -> Option<Pair> {
     if !have(Part::Postgres) {
         return None;
     }
@@ -23,6 +24,12 @@ fn served() -> Option<(Pair, Rig)> {
     let location = pair.url().parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(dc_store::migrate(&location)).unwrap();
+    Some(pair)
+}
+
+/// The same with a service that knows both.
+fn served() -> Option<(Pair, Rig)> {
+    let pair = migrated()?;
     let rig = Rig::start_with(&format!("[database]\npostgres = {:?}\n", pair.url()));
     Some((pair, rig))
 }
@@ -124,4 +131,67 @@ fn a_switchover_and_the_way_back_need_no_restart_and_lose_nothing() {
     });
     println!("{}", load.report());
     has_all(&load.credentials(), &rig, &pair, &pair.primary);
+}
+
+#[test]
+fn people_read_from_a_replica_and_always_what_they_have_changed_and_from_the_primary_without_it() {
+    let Some(pair) = migrated() else { return };
+    let rig = Rig::start_with(&format!(
+        "[database]\npostgres = {:?}\nread = {:?}\n",
+        pair.url(),
+        pair.standby_url()
+    ));
+    let (router, enrolled) = Router::enrolled(&rig, "one");
+    let history = format!(
+        "/v1/admin/devices/{}/history",
+        enrolled["device"].as_str().unwrap()
+    );
+    let issued = || {
+        let history = rig.admin().get(&history).ok();
+        history["issued"].as_array().unwrap().len()
+    };
+    let is_left_out = |how: u8| {
+        let line = format!("\ndc_database_replica_left_out {how}\n");
+        rig.client().get("/metrics").body.contains(&line)
+    };
+    rig.wait_until("the replica has all", || issued() == 1);
+    let records = pair.number(&pair.primary, RECORDS);
+    rig.wait_until("the replica has all", || {
+        pair.number(&pair.standby, RECORDS) >= records
+    });
+    assert_eq!(issued(), 1);
+    // It receives, so that the primary confirms, and shows nothing of it.
+    pair.run(&pair.standby, "SELECT pg_wal_replay_pause()");
+    let csr = csr();
+    let given = router.renew(&csr, "later").ok();
+    assert_eq!(issued(), 1);
+    // The device's own requests read from the primary.
+    assert_eq!(router.renew(&csr, "later").ok(), given);
+    rig.add("two");
+    let listed = rig.admin().get("/v1/admin/devices").ok();
+    let all = listed["devices"].as_array().unwrap();
+    assert!(
+        all.iter().any(|device| device["external_id"] == "two"),
+        "{all:?}"
+    );
+    assert_eq!(issued(), 2);
+    let log = rig.admin().get("/v1/admin/audit?after=0&limit=100").ok();
+    let last = log["records"].as_array().unwrap().last().unwrap()["seq"].as_i64();
+    assert!(last > Some(records), "{last:?} of {records}");
+    pair.run(&pair.standby, "SELECT pg_wal_replay_resume()");
+    pair.run(
+        &pair.primary,
+        "ALTER SYSTEM RESET synchronous_standby_names",
+    );
+    pair.run(&pair.primary, "SELECT pg_reload_conf()");
+    pair.standby.kill();
+    rig.wait_until("the replica is left out", || is_left_out(1));
+    rig.admin().get("/v1/admin/devices").ok();
+    assert!(rig.log().contains("the replica is not read from"));
+    let (_, said) = command(&["check"], &rig.data().join("config.toml"));
+    for words in ["database.read is not read from", "waits for no standby"] {
+        assert!(said.contains(words), "{said}");
+    }
+    pair.standby.start_again();
+    rig.wait_until("the replica is read from again", || is_left_out(0));
 }

@@ -40,6 +40,11 @@ impl Pair {
         format!("postgres://postgres@/postgres?host={first},{second}")
     }
 
+    /// The URL of the one that is the standby at first.
+    pub(super) fn standby_url(&self) -> &str {
+        &self.standby.url
+    }
+
     /// Has a server wait for its standby before it confirms anything, and waits until there is one.
     pub(super) fn wait_for_standby(&self, primary: &Own) {
         self.run(
