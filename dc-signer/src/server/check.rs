@@ -194,7 +194,6 @@ pub async fn readiness(
     }
     match database::look(config).await {
         Ok(((mut status, missing, untold), renewals, log, one_name, not_there, servers)) => {
-            found.soon.extend(servers);
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
@@ -210,7 +209,9 @@ pub async fn readiness(
             found.soon.extend(both_forms);
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);
             found.soon.extend(servers_alone);
-            found.soon.extend(not_there.iter().map(ToString::to_string));
+            found
+                .soon
+                .extend(not_there.iter().map(ToString::to_string).chain(servers));
             found.soon.extend(missing.iter().map(ToString::to_string));
             found.soon.extend(untold.iter().map(ToString::to_string));
             let warnings = renewals.iter().flat_map(|renewal| renewal.warnings(now));

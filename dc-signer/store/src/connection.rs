@@ -15,7 +15,6 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Error;
 use super::postgres::{Plan, Postgres, PostgresSession};
-use super::servers::Servers;
 use super::sql::{Batch, Value, corrupt};
 use super::sqlite::{Sqlite, SqliteSession};
 use crate::registry::{LAST, Sha256};
@@ -67,14 +66,6 @@ impl Database {
         match self {
             Self::Postgres(database) => database.watch().await,
             Self::Sqlite(database) => database.watch().await,
-        }
-    }
-
-    /// How the servers stand, if there are several.
-    pub(super) async fn servers(&self) -> Result<Option<Servers>, Error> {
-        match self {
-            Self::Postgres(database) => database.servers().await,
-            Self::Sqlite(_) => Ok(None),
         }
     }
 

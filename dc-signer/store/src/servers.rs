@@ -12,7 +12,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// What somebody should do something about, each in one line.
+    /// Things that somebody should do something about, each in one line.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let Self {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use dc_store::Servers;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -310,16 +309,6 @@ impl Metrics {
     /// Sets what is to be known of operators.
     pub fn set_people(&self, people: &People) {
         self.people.set(people);
-    }
-
-    /// Sets how the database's servers stand; none if there is one alone.
-    pub fn set_servers(&self, servers: Option<&Servers>) {
-        self.servers.set(servers);
-    }
-
-    /// Sets whether the replica is read from, or there is none.
-    pub fn set_replica(&self, is_fine: bool) {
-        self.servers.set_replica(is_fine);
     }
 
     /// The delegation certificates that are in use now.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Database, Session};
 use super::seen::Seen;
-use super::{Act, Error, Issuance, Recorded, Servers, schema};
+use super::{Act, Error, Issuance, Recorded, schema};
 use crate::registry::{CodeId, Device, DeviceId, Head, PendingCode, Sha256};
 
 mod add;
@@ -181,13 +181,6 @@ impl Store {
         written
     }
 
-    /// Whether it was done or not: from now on a replica has to have it.
-    fn has_changed(&self) {
-        if let Some(replica) = &self.replica {
-            replica.has_changed();
-        }
-    }
-
     /// Runs an operation together with those of others who ask at the same time.
     async fn ask(&self, operation: &'static str, what: What, by: &Act) -> Result<Answered, Error> {
         let by = by.clone();
@@ -277,11 +270,6 @@ impl Store {
         self.shared.write_job(&Probe { node }).await?;
         self.shared.keep_seen().await;
         Ok(())
-    }
-
-    /// How the database's servers stand; none if it has one or is a file.
-    pub async fn servers(&self) -> Result<Option<Servers>, Error> {
-        self.timed("servers", self.shared.database.servers()).await
     }
 
     /// True if a write has failed because the database cannot write, since this was asked last.

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 
 use crate::connection::{Database, Row, Session};
-use crate::{Error, Store};
+use crate::{Error, Servers, Store};
 
 /// The replica of a store.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Replica {
     changed: AtomicBool,
 }
 
-/// What was found when it was looked at last.
+/// The findings of the last look.
 #[derive(Debug, Default)]
 struct Looked {
     at: Option<Instant>,
@@ -34,7 +34,7 @@ struct Looked {
     records: Option<u64>,
     /// How many it has to have.
     needed: u64,
-    /// Why it is not used, as the log was told.
+    /// The reason that it is not used, as the log was told.
     why_not: Option<String>,
 }
 
@@ -49,11 +49,6 @@ impl Replica {
         }
     }
 
-    /// From now on it has to have what was written until now.
-    pub(super) fn has_changed(&self) {
-        self.changed.store(true, Ordering::Relaxed);
-    }
-
     /// The store over it, if it was ever opened.
     pub(super) fn store(&self) -> Option<&Store> {
         self.store.get().map(|store| &**store)
@@ -61,9 +56,27 @@ impl Replica {
 }
 
 impl Store {
+    /// How the database's servers stand; none if it has one or is a file.
+    pub async fn servers(&self) -> Result<Option<Servers>, Error> {
+        let asked = async {
+            match &self.shared.database {
+                Database::Postgres(database) => database.servers().await,
+                Database::Sqlite(_) => Ok(None),
+            }
+        };
+        self.timed("servers", asked).await
+    }
+
+    /// Says that something was changed, or may have been: from now on the replica has to have it.
+    pub(super) fn has_changed(&self) {
+        if let Some(replica) = &self.replica {
+            replica.changed.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The store to read from for people: the replica, if there is one that answers and is not behind, or else this one.
     ///
-    /// What was changed through this store before is there.
+    /// Everything that was changed through this store before is there.
     pub async fn pages(&self) -> &Self {
         self.pages_with(0).await
     }

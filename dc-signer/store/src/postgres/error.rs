@@ -30,7 +30,7 @@ pub(super) fn classify(error: sqlx::Error) -> Error {
     }
 }
 
-/// What a standby, or a server that reads alone, says to whoever connects with `transaction_read_only=off`.
+/// The code with which a standby, or a server that reads alone, refuses whoever connects with `transaction_read_only=off`.
 pub(super) const NOT_PRIMARY: &str = "25001";
 
 /// True for an error that a connection gives when its server ends, has ended, or is no primary any more.

@@ -3,6 +3,7 @@
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::Metrics;
 use dc_store::Servers;
 
 #[derive(Debug, Default)]
@@ -10,6 +11,18 @@ pub(super) struct ServerGauges {
     primaries: Gauge,
     waits: Gauge,
     replica: Gauge,
+}
+
+impl Metrics {
+    /// Sets how the database's servers stand; none if there is one alone.
+    pub fn set_servers(&self, servers: Option<&Servers>) {
+        self.servers.set(servers);
+    }
+
+    /// Sets that the replica is read from, or that there is none; or that it is left out.
+    pub fn set_replica(&self, is_fine: bool) {
+        self.servers.replica.set(i64::from(!is_fine));
+    }
 }
 
 impl ServerGauges {
@@ -29,9 +42,5 @@ impl ServerGauges {
         self.primaries.set(primaries.saturating_add(1));
         let waits = servers.is_none_or(|servers| servers.waits);
         self.waits.set(i64::from(waits));
-    }
-
-    pub(super) fn set_replica(&self, is_fine: bool) {
-        self.replica.set(i64::from(!is_fine));
     }
 }
