@@ -22,6 +22,7 @@ fn whole_sample() -> String {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains(" = ") => {
             match [
                 "#postgres",
+                "#read = \"postgres",
                 "#webroot",
                 "#http_address",
                 "#keyd",
@@ -388,7 +389,7 @@ fn a_password_in_the_database_url_is_never_shown() {
         ("postgres://a:hunter2@b/c", true),
         ("postgres://a:hunter2@b1:5432,b2/c", true),
         ("postgres://a:hunter2@b1:5432,b2:70000/c", false),
-        ("postgres://a:hunter2/@b1,b2/c", false),
+        ("postgres://a:hunter2,/@b1,b2/c", false),
         ("mysql://a:hunter2@b/c", false),
     ] {
         let text = format!("{SMALLEST}[database]\npostgres = '{url}'\n");

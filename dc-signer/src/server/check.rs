@@ -193,7 +193,7 @@ pub async fn readiness(
         return Ok(found);
     }
     match database::look(config).await {
-        Ok(((mut status, missing, untold), renewals, log, one_name, not_there, servers)) => {
+        Ok(((mut status, missing, untold), renewals, log, one_name, others)) => {
             found.faults.extend(log);
             found.soon.extend(one_name.iter().map(ToString::to_string));
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
@@ -209,9 +209,7 @@ pub async fn readiness(
             found.soon.extend(both_forms);
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);
             found.soon.extend(servers_alone);
-            found
-                .soon
-                .extend(not_there.iter().map(ToString::to_string).chain(servers));
+            found.soon.extend(others);
             found.soon.extend(missing.iter().map(ToString::to_string));
             found.soon.extend(untold.iter().map(ToString::to_string));
             let warnings = renewals.iter().flat_map(|renewal| renewal.warnings(now));

@@ -2,7 +2,7 @@
 
 use crate::authority::{self, Authority, IssuingStatus, Missing, SameNodeWarning, Untold};
 use crate::checkpoints;
-use crate::config::{Config, NamedZone};
+use crate::config::Config;
 use crate::renewal;
 use dc_pki::clock;
 use dc_store::Store;
@@ -35,7 +35,8 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
                 "database.read is not read from, but the primary: {why}"
             ));
         }
-        Ok((looked, renewals, log, one_name, not_there, servers))
+        servers.extend(not_there.iter().map(ToString::to_string));
+        Ok((looked, renewals, log, one_name, servers))
     };
     let looked = looked.await;
     store.close().await;
@@ -43,14 +44,13 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
 }
 
 /// The findings in the database: what could be issued, the keys that are missing, the signing processes that do not know of an end, how
-/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name,
-/// zones that the configuration names and that are not there, and warnings about the database's servers.
+/// far renewals are, why the audit log is not the one that was signed for or operators are not what it says, signers with one name, and
+/// warnings about the database's servers and zones that the configuration names and that are not there.
 pub(super) type Looked = (
     (IssuingStatus, Vec<Missing>, Vec<Untold>),
     Vec<renewal::Status>,
     Vec<String>,
     Vec<SameNodeWarning>,
-    Vec<NamedZone>,
     Vec<String>,
 );
 
