@@ -5,78 +5,12 @@
     reason = "clippy.toml allows it in tests, but clippy does not see that helpers are"
 )]
 
-use std::time::Duration;
+mod given;
 
-use dc_admission::{AdmissionLimits, QueueLimits};
-use dc_plan::{Capacity, Certificates, Error, Of, Outage, Outcome, PowerCut, Scenario, simulate};
+use dc_plan::{Error, Of, Outage, PowerCut, Scenario};
 use proptest::prelude::*;
 
-const HOUR: u32 = 3600;
-const DAY: u32 = 24 * HOUR;
-
-/// A fleet with so many times the capacity that it needs if nothing goes wrong.
-fn fleet(seed: u64, devices: u32, times: f64) -> Scenario {
-    let mut scenario = Scenario {
-        seed,
-        devices,
-        span: 12 * DAY,
-        lifetime: 164 * HOUR,
-        window: (40, 55),
-        poll: 12 * HOUR,
-        spread: 6 * HOUR,
-        start_delay: 300,
-        capacity: Capacity {
-            sites: 1,
-            requests: AdmissionLimits {
-                rate: 1.0,
-                at_once: 256,
-                waiting: 1000,
-                wait: Duration::from_secs(2),
-                operators: 8,
-                operator_wait: Duration::from_secs(10),
-            },
-            handshakes: QueueLimits {
-                inside: 512,
-                waiting: 2000,
-                patience: Duration::from_secs(10),
-                grace: Duration::from_secs(1),
-            },
-            handshake: Duration::from_millis(100),
-            handshake_rate: 4000.0,
-            answer: Duration::from_millis(20),
-            signature_rate: 10_000.0,
-        },
-        certificates: Certificates {
-            zones: 3,
-            life: 47 * DAY,
-            order_after: 22 * DAY,
-            spread: DAY,
-            soak: 2 * DAY,
-            min_left: 8 * DAY,
-        },
-        outages: Vec::new(),
-        power_cuts: Vec::new(),
-        stolen_keys: Vec::new(),
-    };
-    scenario.capacity.requests.rate = times * scenario.steady_rate();
-    scenario
-}
-
-fn outage(of: Of, hours: u32) -> Outage {
-    Outage {
-        of,
-        start: 3 * DAY,
-        length: hours * HOUR,
-    }
-}
-
-fn run(scenario: &Scenario) -> Outcome {
-    simulate(
-        &scenario.clone().checked().unwrap(),
-        &|_, _| HOUR,
-        &mut |_| {},
-    )
-}
+use given::{DAY, HOUR, fleet, outage, run};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
