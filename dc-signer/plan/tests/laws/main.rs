@@ -6,6 +6,7 @@
 )]
 
 mod given;
+mod same;
 
 use dc_plan::{Error, Of, Outage, PowerCut, Scenario};
 use proptest::prelude::*;
