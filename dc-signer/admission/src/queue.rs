@@ -1,6 +1,6 @@
 //! The queue before something of which there is only so much at once, such as handshakes: fair turns, and a bounded wait.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::Id;
@@ -57,6 +57,9 @@ pub struct Queue {
     inside: BTreeMap<(Whence, Id), Duration>,
     /// Those who wait, by when it is of no use any more.
     ends: BTreeSet<(Duration, Id)>,
+    /// Inside as well, by age, and younger than the others there. As long as nobody waits, nothing is shared, and nobody has to know yet
+    /// where they come from.
+    at_once: VecDeque<(Id, Whence, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +81,12 @@ impl Queue {
         let id = Id(self.next);
         self.next += 1;
         let until = now.saturating_add(limits.patience);
+        if self.waiting.is_empty() && self.inside() < limits.inside.max(1) && until > now {
+            self.at_once.push_back((id, whence, now));
+            notices.push(Notice::Begin(id));
+            return id;
+        }
+        self.count_all();
         self.people.insert(
             id,
             Person {
@@ -150,7 +159,16 @@ impl Queue {
     /// How many are inside.
     #[must_use]
     pub fn inside(&self) -> usize {
-        self.inside.len()
+        self.inside.len() + self.at_once.len()
+    }
+
+    /// Counts those who were let in at once, so that turns are shared with them as well.
+    fn count_all(&mut self) {
+        while let Some((id, whence, since)) = self.at_once.pop_front() {
+            let until = None;
+            self.people.insert(id, Person { whence, until });
+            self.goes_in(id, whence, since, false);
+        }
     }
 
     fn let_in(&mut self, id: Id, now: Duration) {
@@ -162,11 +180,15 @@ impl Queue {
             self.ends.remove(&(until, id));
         }
         self.waiting.remove(&(whence, id));
+        self.goes_in(id, whence, now, true);
+    }
+
+    fn goes_in(&mut self, id: Id, whence: Whence, now: Duration, has_waited: bool) {
         self.inside.insert((whence, id), now);
         self.turns += 1;
         let turn = self.turns;
         self.change(whence, |counts| {
-            counts.waiting -= 1;
+            counts.waiting -= usize::from(has_waited);
             counts.inside += 1;
             counts.turn = turn;
         });
@@ -174,6 +196,12 @@ impl Queue {
 
     /// Says whether it was there.
     fn take_out(&mut self, id: Id) -> bool {
+        // The oldest of all leaves nobody behind whose group has had its turn with it.
+        if self.people.is_empty() && self.at_once.front().is_some_and(|first| first.0 == id) {
+            self.at_once.pop_front();
+            return true;
+        }
+        self.count_all();
         let Some(Person { whence, until }) = self.people.remove(&id) else {
             return false;
         };
@@ -350,6 +378,30 @@ mod tests {
         assert_eq!(queue.told(), [Notice::Go(third, Why::Waited)]);
     }
 
+    #[test]
+    fn a_network_has_had_its_turn_also_with_one_who_need_not_wait_and_is_gone() {
+        let limits = QueueLimits {
+            inside: 3,
+            ..LIMITS
+        };
+        let mut queue = Test::new();
+        let arrive = |queue: &mut Test, network| {
+            let whence = from([10, 0, network, 1]);
+            queue.0.arrive(whence, at(0), &limits, &mut queue.1)
+        };
+        let leave = |queue: &mut Test, id| queue.0.leave(id, at(0), &limits, &mut queue.1);
+        let [_, _, third] = [1, 2, 3].map(|network| arrive(&mut queue, network));
+        // Not the oldest, so that those who stay are counted.
+        leave(&mut queue, third);
+        let again = arrive(&mut queue, 1);
+        leave(&mut queue, again);
+        let third = arrive(&mut queue, 3);
+        let [_, second] = [1, 2].map(|network| arrive(&mut queue, network));
+        queue.told();
+        leave(&mut queue, third);
+        assert_eq!(queue.told(), [Notice::Begin(second)]);
+    }
+
     proptest! {
         #[test]
         fn nobody_is_forgotten_and_no_place_stays_empty(
@@ -381,9 +433,47 @@ mod tests {
                 prop_assert!(inside.len() <= LIMITS.inside && waiting.len() <= LIMITS.waiting);
                 prop_assert!(waiting.is_empty() || inside.len() == LIMITS.inside);
                 prop_assert_eq!(queue.0.look_again_at(at(now), &LIMITS).is_none(), waiting.is_empty());
-                prop_assert_eq!(queue.0.addresses.is_empty(), waiting.is_empty() && inside.is_empty());
+                prop_assert_eq!(queue.0.addresses.is_empty(), queue.0.people.is_empty());
+                prop_assert_eq!(queue.0.people.len() + queue.0.at_once.len(), waiting.len() + inside.len());
             }
-            prop_assert_eq!(queue.0.people.len(), waiting.len() + inside.len());
+        }
+
+        #[test]
+        fn counting_late_those_who_need_not_wait_changes_nothing(
+            inside in 1..6_usize,
+            acts in proptest::collection::vec((0..5_u8, 0..2_u8, 0..2_u8, 0..2_u64, any::<prop::sample::Index>()), 0..200),
+        ) {
+            let limits = QueueLimits { inside, ..LIMITS };
+            let mut queues = [Test::new(), Test::new()];
+            let (mut now, mut there) = (0, Vec::new());
+            for (comes, network, host, passed, who) in acts {
+                now += passed;
+                // Mostly the oldest.
+                let leaves = (comes > 2 && !there.is_empty()).then(|| match comes {
+                    3 => there.remove(0),
+                    _ => there.remove(who.index(there.len())),
+                });
+                let [late, early] = &mut queues;
+                for Test(queue, told) in [&mut *late, &mut *early] {
+                    match leaves {
+                        Some(id) => queue.leave(id, at(now), &limits, told),
+                        None => {
+                            let id = queue.arrive(from([10, 0, network, host]), at(now), &limits, told);
+                            if there.last() != Some(&id) {
+                                there.push(id);
+                            }
+                        }
+                    }
+                }
+                early.0.count_all();
+                let [one, other] = [&late.0, &early.0].map(|queue| {
+                    (queue.waiting(), queue.inside(), queue.look_again_at(at(now), &limits))
+                });
+                prop_assert_eq!(one, other);
+                let told = late.told();
+                prop_assert_eq!(&told, &early.told());
+                there.retain(|id| !told.iter().any(|notice| matches!(notice, Notice::Go(gone, _) if gone == id)));
+            }
         }
     }
 }
