@@ -233,7 +233,8 @@ impl Site {
     }
 
     fn heed(&mut self, now: Duration, fleet: &mut Fleet<'_>) {
-        for notice in std::mem::take(&mut self.notices) {
+        let mut notices = std::mem::take(&mut self.notices);
+        for notice in notices.drain(..) {
             match notice {
                 Notice::Begin(id) => self.at(now + self.handshake_time(), Event::Shaken(id)),
                 Notice::Go(id, _) => match self.shaking.remove(&id) {
@@ -243,7 +244,9 @@ impl Site {
                 },
             }
         }
-        for decision in std::mem::take(&mut self.decisions) {
+        self.notices = notices;
+        let mut decisions = std::mem::take(&mut self.decisions);
+        for decision in decisions.drain(..) {
             match decision {
                 Decision::Serve(id) => self.at(now + self.answer_time(), Event::Done(id)),
                 Decision::Later(id, later) => {
@@ -254,6 +257,7 @@ impl Site {
                 }
             }
         }
+        self.decisions = decisions;
     }
 
     /// All that are inside share the processors.
