@@ -257,12 +257,9 @@ impl<'s> Fleet<'s> {
     }
 
     /// How many devices wait for something after the run: all of them.
-    pub(crate) fn waiting(&mut self) -> u32 {
-        let waiting = self.wheel.take_all();
-        let later = waiting
-            .iter()
-            .filter(|(second, _)| *second >= self.scenario.span);
-        u32::try_from(later.count()).unwrap_or(u32::MAX)
+    pub(crate) fn waiting(&self) -> u32 {
+        let later = self.wheel.count_from(self.scenario.span);
+        u32::try_from(later).unwrap_or(u32::MAX)
     }
 
     /// Looks at each device for the last time, and says what they have left.
