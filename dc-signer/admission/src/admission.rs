@@ -1,11 +1,11 @@
 //! The admission of requests: renewals before enrolments before operators, and none of them never.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::Id;
 use crate::decision::{AdmissionLimits, Asks, Decision, Later};
 use crate::enrolments::{Enrolments, Turn};
+use crate::id::{ById, Id};
 use crate::operators::{Operator, Operators};
 use crate::pace::Pace;
 use crate::renewals::{Rank, Renewal, Renewals};
@@ -17,7 +17,7 @@ use crate::renewals::{Rank, Renewal, Renewals};
 #[derive(Debug)]
 pub struct Admission {
     next: u64,
-    people: HashMap<Id, Person>,
+    people: ById<Person>,
     ends: BTreeSet<(Duration, Id)>,
     pace: Pace,
     /// So many enrolments may begin although renewals wait.
@@ -46,7 +46,7 @@ impl Admission {
     pub fn new(limits: &AdmissionLimits, now: Duration) -> Self {
         Self {
             next: 0,
-            people: HashMap::new(),
+            people: ById::default(),
             ends: BTreeSet::new(),
             pace: Pace::new(limits.rate, limits.wait, now),
             credit: 0.0,

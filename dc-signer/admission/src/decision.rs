@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Id;
+use crate::id::Id;
 use crate::renewals::Left;
 use crate::whence::Whence;
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::Id;
 use crate::book::Book;
+use crate::id::Id;
 use crate::whence::Whence;
 
 /// The round that it is in, and within a round whoever came first.

@@ -4,6 +4,7 @@ mod admission;
 mod book;
 mod decision;
 mod enrolments;
+mod id;
 mod operators;
 mod pace;
 mod queue;
@@ -13,10 +14,7 @@ mod whence;
 
 pub use admission::Admission;
 pub use decision::{AdmissionLimits, Asks, Decision, Later};
+pub use id::{ById, Id};
 pub use queue::{Notice, Queue, QueueLimits, Why};
 pub use renewals::Left;
 pub use whence::Whence;
-
-/// The number of somebody who has come, which nobody else gets.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Id(u64);

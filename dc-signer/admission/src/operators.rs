@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::Id;
+use crate::id::Id;
 
 /// An operator's request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

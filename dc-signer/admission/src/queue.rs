@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::Id;
+use crate::id::{ById, Id};
 use crate::tally::Tally;
 use crate::whence::{Network, Whence};
 
@@ -49,7 +49,7 @@ pub enum Why {
 pub struct Queue {
     next: u64,
     turns: u64,
-    people: HashMap<Id, Person>,
+    people: ById<Person>,
     networks: Tally<Network>,
     addresses: HashMap<Network, Tally<Whence>>,
     /// Of each address, by age: those who wait, and those inside.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::Id;
 use crate::book::Book;
+use crate::id::Id;
 
 /// How long the credential that a device holds is valid. The one who asks must not be who says it: look it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

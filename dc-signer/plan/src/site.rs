@@ -1,11 +1,10 @@
 //! A site of the signer: the queue of handshakes and the admission of requests, as the service has them, and the time that both take.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use dc_admission::{Admission, Asks, Decision, Id, Notice, Queue, QueueLimits};
+use dc_admission::{Admission, Asks, ById, Decision, Id, Notice, Queue, QueueLimits};
 
 use crate::BEGINNING;
 use crate::count::Told;
@@ -70,8 +69,8 @@ impl Site {
             },
             queue: Queue::default(),
             admission: Admission::new(&capacity.requests, beginning(0)),
-            shaking: HashMap::default(),
-            asking: HashMap::default(),
+            shaking: ById::default(),
+            asking: ById::default(),
             events: BinaryHeap::new(),
             next_look: None,
             before: 0,
@@ -283,28 +282,6 @@ impl Site {
             self.next_look = Some(at);
             self.at(at, Event::Look);
         }
-    }
-}
-
-/// By numbers that are given one after the other: no hash is needed that somebody cannot guess.
-type ById<T> = HashMap<Id, T, BuildHasherDefault<Spread>>;
-
-#[derive(Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
