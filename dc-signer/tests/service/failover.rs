@@ -134,6 +134,27 @@ fn a_switchover_and_the_way_back_need_no_restart_and_lose_nothing() {
 }
 
 #[test]
+fn a_primary_that_hangs_is_left_as_soon_as_its_standby_is_promoted() {
+    let Some((pair, rig)) = served() else { return };
+    let load = Load::new(&rig);
+    std::thread::scope(|scope| {
+        load.begin(scope);
+        let _until = load.until();
+        load.goes_on();
+        pair.primary.order("freeze", "frozen");
+        let began = Instant::now();
+        pair.standby.order("promote", "promoted");
+        load.goes_on();
+        println!("requests go on {:?} after the promotion", began.elapsed());
+        // Less than a statement may take.
+        assert!(began.elapsed() < Duration::from_secs(20));
+        pair.primary.kill();
+    });
+    println!("{}", load.report());
+    has_all(&load.credentials(), &rig, &pair, &pair.standby);
+}
+
+#[test]
 fn people_read_from_a_replica_and_always_what_they_have_changed_and_from_the_primary_without_it() {
     let Some(pair) = migrated() else { return };
     let rig = Rig::start_with(&format!(

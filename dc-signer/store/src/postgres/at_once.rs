@@ -4,6 +4,7 @@
 //! sent them makes the same hashes, and believes nothing that it has not compared.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -87,7 +88,8 @@ impl Postgres {
         let mut session = self.connect().await?;
         session.in_transaction = true;
         let query = sqlx::raw_sql(AssertSqlSafe(message));
-        let answer = in_time(query.fetch_all(session.connection()?)).await;
+        let server = Arc::clone(&session.server);
+        let answer = in_time(&server, query.fetch_all(session.connection()?)).await;
         match answer {
             None => {
                 session.server.doubt();

@@ -34,13 +34,13 @@ pub(super) use at_once::{Chain, Stopped};
 use error::classify;
 pub(super) use gather::Gather;
 pub(super) use plan::Plan;
-use servers::{Chosen, Servers};
+use servers::{Servers, Used};
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
 
 /// A database on a server, or on several of which one is the primary.
 pub(super) struct Postgres {
-    servers: Servers,
+    servers: Arc<Servers>,
     /// The things beside rows that belong there; none before anybody looks.
     expected: OnceCell<&'static Expected>,
 }
@@ -66,7 +66,7 @@ impl Postgres {
 
     fn of(hosts: &Hosts) -> Result<Self, Error> {
         Ok(Self {
-            servers: Servers::new(hosts)?,
+            servers: Arc::new(Servers::new(hosts)?),
             expected: OnceCell::new(),
         })
     }
@@ -83,7 +83,7 @@ impl Postgres {
         let (connection, server) = self.servers.acquire().await?;
         Ok(PostgresSession {
             connection: Some(connection),
-            server,
+            server: Arc::new(server),
             in_transaction: false,
             expected: None,
         })
@@ -167,7 +167,7 @@ impl Postgres {
 pub(super) struct PostgresSession {
     /// Gone once the server did not answer in time: nobody knows what it would answer next.
     connection: Option<PoolConnection<sqlx::Postgres>>,
-    server: Arc<Chosen>,
+    server: Arc<Used>,
     in_transaction: bool,
     /// The things that may be beside rows, if that is looked at.
     expected: Option<&'static Expected>,
@@ -181,7 +181,8 @@ impl PostgresSession {
 
     /// A statement without an answer that anybody needs.
     async fn tell(&mut self, sql: &'static str) -> Result<(), Error> {
-        let answer = in_time(self.connection()?.execute(sql)).await;
+        let server = Arc::clone(&self.server);
+        let answer = in_time(&server, self.connection()?.execute(sql)).await;
         self.settle(answer).map(|_| ())
     }
 
@@ -229,10 +230,15 @@ impl Drop for PostgresSession {
     }
 }
 
-/// The answer to a statement, if it comes in time: a server that has stopped, or a network that swallows everything,
-/// never does.
-async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
-    timeout(ANSWER, answer).await.ok()
+/// The answer to a statement, if it comes in time, and before another server is used: a server that has stopped, or a network that
+/// swallows everything, never gives one.
+async fn in_time<T>(server: &Used, answer: impl Future<Output = T>) -> Option<T> {
+    let waited = timeout(ANSWER, answer);
+    tokio::select! {
+        biased;
+        waited = waited => waited.ok(),
+        () = server.replaced() => None,
+    }
 }
 
 impl PostgresSession {
@@ -253,7 +259,8 @@ impl PostgresSession {
     ) -> Result<Vec<PgRow>, Error> {
         let arguments = arguments(values)?;
         let query = sqlx::query_with(AssertSqlSafe(sql.into()), arguments);
-        let answer = in_time(query.fetch_all(self.connection()?)).await;
+        let server = Arc::clone(&self.server);
+        let answer = in_time(&server, query.fetch_all(self.connection()?)).await;
         self.settle(answer)
     }
 
@@ -264,7 +271,8 @@ impl PostgresSession {
     ) -> Result<u64, Error> {
         let arguments = arguments(values)?;
         let query = sqlx::query_with(AssertSqlSafe(sql.into()), arguments);
-        let answer = in_time(query.execute(self.connection()?)).await;
+        let server = Arc::clone(&self.server);
+        let answer = in_time(&server, query.execute(self.connection()?)).await;
         self.settle(answer).map(|done| done.rows_affected())
     }
 
@@ -285,14 +293,16 @@ impl PostgresSession {
     ) -> Result<Vec<PgRow>, Error> {
         let (sql, arguments) = expand(sql, columns, rows)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-        let answer = in_time(query.fetch_all(self.connection()?)).await;
+        let server = Arc::clone(&self.server);
+        let answer = in_time(&server, query.fetch_all(self.connection()?)).await;
         self.settle(answer)
     }
 
     pub(super) async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
         let (sql, arguments) = expand(sql, batch.columns, batch.rows)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-        let answer = in_time(query.execute(self.connection()?)).await;
+        let server = Arc::clone(&self.server);
+        let answer = in_time(&server, query.execute(self.connection()?)).await;
         self.settle(answer).map(|done| done.rows_affected())
     }
 

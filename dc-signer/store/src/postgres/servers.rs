@@ -4,7 +4,7 @@
 //! before anything else is done, and another pool takes the place of the old one if another server is the primary now.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use futures_util::future::join_all;
 use sqlx::ConnectOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use tokio::time::{Instant, timeout};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::Error;
 use crate::hosts::Hosts;
@@ -37,19 +38,61 @@ pub(super) struct Servers {
 }
 
 /// The server that is used.
-pub(super) struct Chosen {
+struct Chosen {
     place: usize,
     pool: PgPool,
     /// The highest timeline that a primary was found on: each promotion of a standby begins another one.
-    timeline: u32,
+    timeline: AtomicU32,
     /// Set if it may not be the primary any more.
     is_doubted: AtomicBool,
+    /// Has no permit, and is closed once another server is used.
+    replaced: Semaphore,
 }
 
 impl Chosen {
+    fn new(place: usize, pool: PgPool, timeline: u32, is_doubted: bool) -> Self {
+        Self {
+            place,
+            pool,
+            timeline: timeline.into(),
+            is_doubted: is_doubted.into(),
+            replaced: Semaphore::new(0),
+        }
+    }
+
+    fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The server that a connection is to.
+pub(super) struct Used {
+    servers: Arc<Servers>,
+    chosen: Arc<Chosen>,
+}
+
+impl Used {
     /// Has the servers asked before this one is used again.
     pub(super) fn doubt(&self) {
-        self.is_doubted.store(true, Ordering::Relaxed);
+        self.chosen.doubt();
+    }
+
+    /// Waits until another server is used, which is looked for if this one takes long: one that hangs answers nobody any more.
+    pub(super) async fn replaced(&self) {
+        let look = async {
+            loop {
+                sleep(LONG).await;
+                if self.servers.only().is_none() {
+                    // If there is none, this one may still answer.
+                    let _ = self.servers.ask(Instant::now()).await;
+                }
+            }
+        };
+        tokio::select! {
+            // There is never a permit, so this is its end.
+            _ = self.chosen.replaced.acquire() => {}
+            () = look => {}
+        }
     }
 }
 
@@ -66,13 +109,13 @@ impl Servers {
         let first = all.first().cloned().unwrap_or_default();
         let is_one = all.len() < 2;
         Ok(Self {
-            chosen: Mutex::new(Arc::new(Chosen {
-                place: 0,
-                pool: pool::open(first, is_one),
-                timeline: 0,
-                // The first of several need not be the primary.
-                is_doubted: (!is_one).into(),
-            })),
+            // The first of several need not be the primary.
+            chosen: Mutex::new(Arc::new(Chosen::new(
+                0,
+                pool::open(first, is_one),
+                0,
+                !is_one,
+            ))),
             all,
             primary: hosts.primary,
             asked: tokio::sync::Mutex::default(),
@@ -93,13 +136,13 @@ impl Servers {
 
     /// A connection, and the server that it is to.
     pub(super) async fn acquire(
-        &self,
-    ) -> Result<(PoolConnection<sqlx::Postgres>, Arc<Chosen>), Error> {
+        self: &Arc<Self>,
+    ) -> Result<(PoolConnection<sqlx::Postgres>, Used), Error> {
         let (began, chosen) = (Instant::now(), self.chosen());
         let only = self.only();
         if only.is_some() || !chosen.is_doubted.load(Ordering::Relaxed) {
             match (chosen.pool.acquire().await, only) {
-                (Ok(connection), _) => return Ok((connection, chosen)),
+                (Ok(connection), _) => return Ok((connection, self.using(chosen))),
                 (Err(error), Some(only)) => return Err(self.why_not(error, only).await),
                 (Err(_), None) => {}
             }
@@ -111,7 +154,12 @@ impl Servers {
         self.ask(began).await?;
         let chosen = self.chosen();
         let connection = chosen.pool.acquire().await.map_err(classify)?;
-        Ok((connection, chosen))
+        Ok((connection, self.using(chosen)))
+    }
+
+    fn using(self: &Arc<Self>, chosen: Arc<Chosen>) -> Used {
+        let servers = Arc::clone(self);
+        Used { servers, chosen }
     }
 
     /// The reason that there is no connection to the only server.
@@ -197,36 +245,36 @@ impl Servers {
         if self.primary && found.len() > 1 {
             self.tell_of_several(&found);
         }
+        let known = before.timeline.load(Ordering::Relaxed);
         match found.first() {
-            Some((place, found)) if found.timeline >= before.timeline => {
+            Some((place, found)) if found.timeline >= known => {
                 self.choose(&before, *place, *found);
                 Ok(())
             }
-            Some((place, found)) => Err(self.gone_back(*place, found.timeline, before.timeline)),
+            Some((place, found)) => Err(self.gone_back(*place, found.timeline, known)),
             None => Err(self.why_none(answers)),
         }
     }
 
     fn choose(&self, before: &Arc<Chosen>, place: usize, found: Found) {
-        let is_same = place == before.place;
-        let pool = match self.all.get(place) {
-            Some(options) if !is_same => pool::open(options.clone(), false),
-            _ => before.pool.clone(),
-        };
-        if !is_same {
-            let name = self.name(place);
-            let Found { timeline, .. } = found;
-            tracing::warn!(target: LOG, server = name, timeline, "the database is used at another server");
-            let old = before.pool.clone();
-            // It waits for those that are at work; they hear from their server what became of it.
-            tokio::spawn(async move { old.close().await });
+        let known = before.timeline.load(Ordering::Relaxed);
+        let timeline = found.timeline.max(known);
+        if place == before.place {
+            before.is_doubted.store(false, Ordering::Relaxed);
+            before.timeline.store(timeline, Ordering::Relaxed);
+            return;
         }
-        *self.lock() = Arc::new(Chosen {
-            place,
-            pool,
-            timeline: found.timeline.max(before.timeline),
-            is_doubted: false.into(),
-        });
+        let Some(options) = self.all.get(place) else {
+            return;
+        };
+        let pool = pool::open(options.clone(), false);
+        *self.lock() = Arc::new(Chosen::new(place, pool, timeline, false));
+        let (server, timeline) = (name(options), found.timeline);
+        tracing::warn!(target: LOG, server, timeline, "the database is used at another server");
+        // Whoever waits for an answer of the old one shall not wait for long.
+        before.replaced.close();
+        let old = before.pool.clone();
+        tokio::spawn(async move { old.close().await });
     }
 
     fn tell_of_several(&self, found: &[(usize, Found)]) {
@@ -300,5 +348,7 @@ async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<(), Erro
     }
 }
 
+/// How long an answer may take before it is looked whether another server is the primary.
+const LONG: Duration = Duration::from_secs(3);
 /// The target of its lines in the log: filters that name the signer hold for its database as well.
 const LOG: &str = "dc_signer::store";

@@ -101,7 +101,7 @@ impl Watch {
 /// Its standard input ends with the process that started it. What is written in tests need not
 /// survive this machine's power.
 const WATCH: &str = r#"
-folder=$1 programs=$2 primary=$3
+folder=$1 programs=$2 primary=$3 frozen=
 trap '' INT TERM
 launch() {
     "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
@@ -133,6 +133,8 @@ while read -r order; do
     kill) kill -KILL $server; wait $server 2>/dev/null; echo killed ;;
     start) start ;;
     stop) kill -INT $server; wait $server; echo stopped ;;
+    freeze) frozen="$server $(cat /proc/$server/task/$server/children)"; kill -STOP $frozen; echo frozen ;;
+    thaw) kill -CONT $frozen 2>/dev/null; echo thawed ;;
     promote) "$programs/pg_ctl" -D "$folder/data" promote -w >>"$folder/log" 2>&1; echo promoted ;;
     follow\ *)
         echo "primary_conninfo = 'host=${order#follow } user=postgres application_name=standby'" >>"$folder/data/postgresql.auto.conf"
@@ -140,6 +142,7 @@ while read -r order; do
         echo follows ;;
     esac
 done
+[ -z "$frozen" ] || kill -CONT $frozen 2>/dev/null
 kill -QUIT $server 2>/dev/null
 wait $server
 # Somebody else's folder stays.
