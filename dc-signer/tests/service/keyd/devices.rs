@@ -114,6 +114,13 @@ fn a_process_that_was_not_told_that_a_certificate_has_ended_is_named_with_what_t
         (&line["act"], &line["why"]),
         (&json!("end"), &json!("a theft"))
     );
+    let check = || command(&["check"], &config).1;
+    assert!(!check().contains(&advice), "{}", check());
+    // A state that is put back from before knows nothing of it.
+    process.kill();
+    fs::remove_file(process.path("state/ended").join(&certificate)).unwrap();
+    process.begin();
+    assert!(check().contains(&advice), "{}", check());
 }
 
 #[test]
