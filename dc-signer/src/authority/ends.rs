@@ -64,7 +64,7 @@ impl Ends {
                 let Some(by) = by else { return Ok(false) };
                 let since = match by {
                     EndedBy::People => now,
-                    EndedBy::Signer { record } => first_noticed(folder, record, now),
+                    EndedBy::Signer { record, .. } => first_noticed(folder, record, now),
                 };
                 self.known().ended.insert(certificate, (by, since));
                 (by, since)
@@ -72,9 +72,7 @@ impl Ends {
         };
         Ok(match by {
             EndedBy::People => true,
-            EndedBy::Signer { .. } => {
-                now.as_secs().saturating_sub(since.as_secs()) >= A_DAY.as_secs()
-            }
+            EndedBy::Signer { at, .. } => is_old_enough(at, since.as_secs(), now),
         })
     }
 
@@ -152,9 +150,15 @@ pub(super) async fn was_final(
     Ok(match by {
         None => false,
         Some(EndedBy::People) => true,
-        Some(EndedBy::Signer { record }) => noticed(folder, record)
-            .is_some_and(|since| now.as_secs().saturating_sub(since) >= A_DAY.as_secs()),
+        Some(EndedBy::Signer { record, at }) => {
+            noticed(folder, record).is_some_and(|since| is_old_enough(at, since, now))
+        }
     })
+}
+
+/// A day since it was noticed, and no earlier than its record says, which may be of the future.
+fn is_old_enough(at: UnixTime, since: u64, now: UnixTime) -> bool {
+    now >= at && now.as_secs().saturating_sub(since) >= A_DAY.as_secs()
 }
 
 /// When the end of a certificate was first noticed on this machine. It is in the certificate's folder, if there is one, so that a service

@@ -1,5 +1,7 @@
 //! Ends of delegation certificates, by the audit log: what is done because of one cannot be taken back, so a row is not enough.
 
+use pki_types::UnixTime;
+
 use crate::connection::Session;
 use crate::registry::{Record, Sha256};
 use crate::{Act, Error, Store};
@@ -15,6 +17,8 @@ pub enum EndedBy {
     Signer {
         /// The record that says so.
         record: u64,
+        /// The time that it has.
+        at: UnixTime,
     },
 }
 
@@ -34,7 +38,10 @@ impl Store {
             Ok(match (fault, is_somebodys) {
                 (Some(_), _) => None,
                 (None, true) => Some(EndedBy::People),
-                (None, false) => Some(EndedBy::Signer { record: record.seq }),
+                (None, false) => Some(EndedBy::Signer {
+                    record: record.seq,
+                    at: record.entry.time,
+                }),
             })
         })
         .await

@@ -239,12 +239,19 @@ impl Actors {
         let Some(certificate) = entry.credential_sha256 else {
             return false;
         };
-        let is_over = entry.expires.is_some_and(|end| end <= entry.time);
+        // One that was never used ends by itself when nothing may be issued under it any more.
+        let left = match self.used.contains(&certificate) {
+            true => 0,
+            false => LAST_DAYS.as_secs(),
+        };
+        let end = entry.time.as_secs().saturating_add(left);
+        let is_over = entry
+            .expires
+            .is_some_and(|expires| expires.as_secs() <= end);
         let drained = |since: &UnixTime| {
             entry.time.as_secs().saturating_sub(since.as_secs()) >= MAX_VALIDITY.as_secs()
         };
         entry.action == Action::EndDelegation
-            && self.used.contains(&certificate)
             && !is_over
             && !self.draining.get(&certificate).is_some_and(drained)
     }
@@ -324,7 +331,8 @@ impl Actors {
             Action::ImportDelegation => {
                 let kind = ActorKind::of(&entry.actor);
                 let is_by_hand = !matches!(kind, Some(ActorKind::Device | ActorKind::Signer));
-                self.imported.insert(certificate, is_by_hand);
+                // Once by hand is always: no signer imports what is there.
+                *self.imported.entry(certificate).or_default() |= is_by_hand;
             }
             Action::ActivateDelegation => {
                 self.used.insert(certificate);
@@ -346,6 +354,8 @@ impl Broken {
     }
 }
 
+/// So long before its end nothing is issued under a certificate, and an hour.
+const LAST_DAYS: Duration = Duration::from_secs(8 * 86_400 + 3600);
 /// The most people at the machine in a day: each record is compared with them.
 const MOST_BROKEN: usize = 1000;
 /// How long after somebody has said so they act without a credential: as long as a command may take.

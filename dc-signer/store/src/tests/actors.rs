@@ -503,11 +503,18 @@ async fn the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early(db: &
     let refused = db.store.move_delegation(&zone(), 2, active, &signer).await;
     let source = registry::Error::TakesTwo;
     assert!(matches!(refused.unwrap_err(), Error::Refused { source: why } if why == source));
+    // That a signer has imported it too makes it no other.
+    append(db, about(Action::ImportDelegation, second, NOW + 3)).await;
+    append(db, about(Action::EndDelegation, second, NOW + 3)).await;
+    let unused = db.store.audit_head().await.unwrap().seq;
+    let refused = db.store.move_delegation(&zone(), 2, active, &signer).await;
+    refused.unwrap_err();
     append(db, about(Action::DrainDelegation, first, NOW + 3)).await;
     append(db, about(Action::ActivateDelegation, second, NOW + 3)).await;
     let moved = db.store.audit_head().await.unwrap().seq;
     append(db, about(Action::EndDelegation, first, NOW + 4)).await;
     let expected = [
+        (unused, ActorFault::TooEarly),
         (moved, ActorFault::Alone),
         (moved + 1, ActorFault::TooEarly),
     ];
@@ -545,7 +552,13 @@ async fn an_end_counts_if_whoever_wrote_it_could(db: &Database) {
     let over = about(Action::EndDelegation, first, NOW + 5 + 7 * 86_400);
     append(db, over).await;
     let record = db.store.audit_head().await.unwrap().seq;
-    assert_eq!(ended(&first).await, Some(EndedBy::Signer { record }));
+    assert_eq!(
+        ended(&first).await,
+        Some(EndedBy::Signer {
+            record,
+            at: at(NOW + 5 + 7 * 86_400)
+        })
+    );
     append(db, with("operator:alice", second)).await;
     assert_eq!(ended(&second).await, Some(EndedBy::People));
     // Imported again, it has not ended.
