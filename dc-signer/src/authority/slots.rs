@@ -29,15 +29,13 @@ impl Authority {
         let slot = slot(&found.managed, number)?;
         self.check_key(found, slot).await?;
         // Signers say what they can sign with of what is next or active; they keep the key of what drains until it is gone.
-        let is_next = slot.state == DelegationState::Next;
-        let left_out = match leave_out {
-            true if is_next => self.lacking(slot, by.at).await?,
+        let left_out = match slot.state {
+            DelegationState::Next => {
+                self.left_out(&found.managed, slot, leave_out, by.at)
+                    .await?
+            }
             _ => Vec::new(),
         };
-        if is_next && !leave_out {
-            self.wait_if_others_can_issue(&found.managed, slot, by.at)
-                .await?;
-        }
         self.activate(zone, number, &left_out, by).await
     }
 

@@ -129,23 +129,29 @@ impl Authority {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let next = next(found, by.at)?;
-        let left_out = match leave_out {
-            true => self.lacking(next, by.at).await?,
-            false => {
-                self.wait_if_others_can_issue(&found.managed, next, by.at)
-                    .await?;
-                Vec::new()
-            }
-        };
-        self.activate(zone, next.number, &left_out, by).await
+        let left_out = self.left_out(&found.managed, next, leave_out, by.at);
+        self.activate(zone, next.number, &left_out.await?, by).await
+    }
+
+    /// The signers that are left out when a zone moves on to a slot, by node; none if they are waited for.
+    ///
+    /// Fails with [`Error::KeyNotEverywhere`].
+    pub(super) async fn left_out(
+        &self,
+        managed: &Zone,
+        slot: &ZoneDelegation,
+        leave_out: bool,
+        now: UnixTime,
+    ) -> Result<Vec<String>, Error> {
+        if leave_out {
+            return self.lacking(slot, now).await;
+        }
+        self.wait_if_others_can_issue(managed, slot, now).await?;
+        Ok(Vec::new())
     }
 
     /// The other signers that do not have the key of a slot, by node.
-    pub(super) async fn lacking(
-        &self,
-        slot: &ZoneDelegation,
-        now: UnixTime,
-    ) -> Result<Vec<String>, Error> {
+    async fn lacking(&self, slot: &ZoneDelegation, now: UnixTime) -> Result<Vec<String>, Error> {
         let others = replicas::others(&self.store, self.me, now).await?;
         Ok(replicas::without(&others, slot))
     }
@@ -175,7 +181,7 @@ impl Authority {
 
     /// Fails with [`Error::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds, and could issue
     /// from another meanwhile.
-    pub(super) async fn wait_if_others_can_issue(
+    async fn wait_if_others_can_issue(
         &self,
         managed: &Zone,
         slot: &ZoneDelegation,
