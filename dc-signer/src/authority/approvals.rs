@@ -132,7 +132,10 @@ impl Authority {
         };
         let mut is_somebody_there = false;
         for other in others.iter().filter(|other| may(other)) {
-            is_somebody_there |= self.store.may_act(other).await?;
+            if self.store.may_act(other).await? {
+                is_somebody_there = true;
+                break;
+            }
         }
         if !is_somebody_there {
             return Err(Error::NobodyElse { needed });

@@ -101,11 +101,7 @@ impl Store {
         self.read("wrong_operators", async |session| {
             let mut wrong = Vec::new();
             for operator in all(session).await?.iter().filter(|one| !one.disabled) {
-                match check_audited(session, operator, &self.shared.signer.sound).await {
-                    Ok(()) => {}
-                    Err(error @ Error::NotAsAudited { .. }) => wrong.push(error),
-                    Err(error) => return Err(error),
-                }
+                wrong.extend(fault(session, operator, &self.shared.signer.sound).await?);
             }
             Ok(wrong)
         })
@@ -115,11 +111,8 @@ impl Store {
     /// True if an operator is what the audit log says, and was made by somebody who could.
     pub async fn may_act(&self, operator: &Operator) -> Result<bool, Error> {
         self.read("may_act", async |session| {
-            match check_audited(session, operator, &self.shared.signer.sound).await {
-                Ok(()) => Ok(true),
-                Err(Error::NotAsAudited { .. }) => Ok(false),
-                Err(error) => Err(error),
-            }
+            let fault = fault(session, operator, &self.shared.signer.sound).await?;
+            Ok(fault.is_none())
         })
         .await
     }
@@ -307,6 +300,19 @@ pub(super) async fn as_audited(work: &mut Work, name: &OperatorName) -> Result<(
     let operator = named(&mut work.session, name).await?;
     let operator = operator.ok_or(registry::Error::UnknownOperator)?;
     check_audited(&mut work.session, &operator, &work.sound).await
+}
+
+/// The reason that an operator may do nothing; none if they are what the log says.
+async fn fault(
+    session: &mut Session,
+    operator: &Operator,
+    sound: &Sound,
+) -> Result<Option<Error>, Error> {
+    match check_audited(session, operator, sound).await {
+        Ok(()) => Ok(None),
+        Err(error @ Error::NotAsAudited { .. }) => Ok(Some(error)),
+        Err(error) => Err(error),
+    }
 }
 
 async fn check_audited(
