@@ -111,8 +111,7 @@ impl Entry {
     /// True if people have ended a delegation certificate, which holds wherever they did it: it may be stolen.
     pub(crate) fn ends_by_hand(&self) -> bool {
         let kind = ActorKind::of(&self.actor);
-        let is_by_hand = !matches!(kind, Some(ActorKind::Device | ActorKind::Signer) | None);
-        self.action == Action::EndDelegation && is_by_hand
+        self.action == Action::EndDelegation && kind.is_some_and(ActorKind::is_somebodys)
     }
 
     /// The acts that take two operators from this record on; none if it does not say so.
@@ -330,7 +329,7 @@ impl Actors {
         match entry.action {
             Action::ImportDelegation => {
                 let kind = ActorKind::of(&entry.actor);
-                let is_by_hand = !matches!(kind, Some(ActorKind::Device | ActorKind::Signer));
+                let is_by_hand = kind.is_none_or(ActorKind::is_somebodys);
                 // Once by hand is always: no signer imports what is there.
                 *self.imported.entry(certificate).or_default() |= is_by_hand;
             }

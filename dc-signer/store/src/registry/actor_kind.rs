@@ -55,6 +55,11 @@ pub(super) enum Bound {
 }
 
 impl ActorKind {
+    /// True for a person, or a program in the name of one.
+    pub(super) const fn is_somebodys(self) -> bool {
+        !matches!(self, Self::Device | Self::Signer)
+    }
+
     pub(super) const fn bound(self) -> Bound {
         match self {
             Self::Device => Bound::Free,
