@@ -22,9 +22,7 @@ impl Quota {
             _ => Ok(next),
         }
     }
-}
 
-impl Quota {
     /// When nothing that was counted matters any more, if one fewer had been.
     pub(super) fn one_fewer(&self, full: Instant, now: Instant) -> Instant {
         full.checked_sub(self.period)

@@ -127,9 +127,9 @@ impl Authority {
         self.delegations.untold.told().left.clone()
     }
 
-    /// Removes the keys of slots that have ended, and did so by the audit log too: what is not there cannot be stolen. A signing process is told that it is to sign
-    /// nothing any more; if it does not answer, what says where it is stays, so that it is told the next time, by whichever
-    /// process of this signer comes next.
+    /// Removes the keys of slots that have ended, and did so by the audit log too: what is not there cannot be stolen. A signing process
+    /// is told that it is to sign nothing any more; if it does not answer, it is told the next time, by whichever process of this signer
+    /// comes next.
     pub(super) async fn forget_ended(&self, view: &View, now: UnixTime) -> Result<(), Error> {
         let (ends, gone) = (&self.delegations.ends, gone(view));
         ends.keep(&gone);

@@ -71,7 +71,7 @@ struct Found {
 
 async fn find(session: &mut Session, sound: &Sound) -> Result<Found, Error> {
     let mut found = Found::default();
-    let mut before = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
+    let mut before = u64::MAX;
     // Word for word the condition of the index.
     let sql = format!(
         "SELECT {} FROM audit WHERE action = 'change-approval' AND seq < $1 ORDER BY seq DESC LIMIT 1",
