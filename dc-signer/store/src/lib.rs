@@ -34,8 +34,8 @@ pub use hosts::{UrlFault, check_url};
 pub use in_use::InUse;
 pub use location::{Location, Urls, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
-    Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, EndedBy, Finding, Findings, KeptHash,
-    Observer, Progress, SecretChange, StepsBack, Store, Walked,
+    Acknowledged, Ahead, AuditFilter, AuditPage, AuditTree, Beside, EndedBy, Finding, Findings,
+    KeptHash, Observer, Progress, SecretChange, StepsBack, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{LimitsUsed, Replica, Report, ServerClock, Turn};

@@ -5,7 +5,10 @@ use crate::checkpoints;
 use crate::config::Config;
 use crate::renewal;
 use dc_pki::clock;
-use dc_store::Store;
+use dc_pki::time::Moment;
+use dc_store::registry::Action;
+use dc_store::{Ahead, Store};
+use pki_types::UnixTime;
 
 pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
     let store = dc_store::open(&config.database, &config.node).await?;
@@ -22,6 +25,8 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
         log.extend(policies.iter().map(|wrong| {
             format!("{wrong}; it counts for nothing: see 'Audit mismatch' in docs/runbook.md")
         }));
+        let (ends, later) = ahead(&store, clock::now()?).await?;
+        log.extend(ends);
         let replicas = store.replicas(clock::now()?).await?;
         let one_name = authority::of_one_name(&replicas);
         let there = store.zones().await?;
@@ -36,6 +41,7 @@ pub(super) async fn look(config: &Config) -> Result<Looked, authority::Error> {
             ));
         }
         servers.extend(not_there.iter().map(ToString::to_string));
+        servers.extend(later);
         Ok((looked, renewals, log, one_name, servers))
     };
     let looked = looked.await;
@@ -58,4 +64,29 @@ pub(super) type Looked = (
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
     dc_store::check_newest(&config.data, store).await?;
     authority::look_at_secrets(config, store).await
+}
+
+/// Records whose time has not come: those that end a delegation certificate, which is not to be taken back when it has, and the others.
+async fn ahead(
+    store: &Store,
+    now: UnixTime,
+) -> Result<(Vec<String>, Vec<String>), authority::Error> {
+    let found = store.records_ahead_of(now).await?;
+    let is_end = |one: &Ahead| one.action == Action::EndDelegation;
+    let (ends, later): (Vec<_>, Vec<_>) = found.into_iter().partition(is_end);
+    let text = |one: Ahead| {
+        let Ahead {
+            record,
+            time,
+            action,
+        } = one;
+        let (time, now) = (Moment(time), Moment(now));
+        format!(
+            "record {record} of the audit log ({action}) has the time {time}, and by the clock here it is {now}: a signer's clock is or was ahead, or somebody has written it into the database; see 'Audit mismatch' in docs/runbook.md"
+        )
+    };
+    Ok((
+        ends.into_iter().map(text).collect(),
+        later.into_iter().map(text).collect(),
+    ))
 }

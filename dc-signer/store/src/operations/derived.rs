@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Actors, Archive, Certain, Mismatch, Record, Sha256, Zone};
+use crate::registry::{
+    Action, ActorFault, Actors, Archive, Certain, Mismatch, Record, Sha256, Zone,
+};
 use crate::sql::Value;
 
 use super::derived_devices::{self, Past};
@@ -100,12 +102,10 @@ impl Derived {
             self.lost.follow(record);
             match self.actors.follow(record) {
                 Ok(()) => found.acknowledged(record),
-                Err(why) => found.add(Mismatch::Actor {
-                    actor: entry.actor.clone(),
-                    action: entry.action,
-                    seq,
-                    why,
-                }),
+                Err(why) => found.add(Mismatch::of_actor(record, why)),
+            }
+            if let Some(alone) = self.actors.left_alone() {
+                found.add(Mismatch::of_actor(&alone, ActorFault::NothingTookOver));
             }
             self.check_committed(record, found);
             self.note(record);
@@ -247,7 +247,14 @@ impl Derived {
     }
 
     /// Compares what is in the database with what the log says.
-    pub(super) async fn check(self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
+    pub(super) async fn check(
+        mut self,
+        session: &mut Session,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        if let Some(alone) = self.actors.end() {
+            found.add(Mismatch::of_actor(&alone, ActorFault::NothingTookOver));
+        }
         for (_, first, last) in self.archives.values() {
             let (first, last) = (*first, *last);
             found.add(Mismatch::Archive { first, last });

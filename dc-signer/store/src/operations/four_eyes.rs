@@ -84,13 +84,7 @@ async fn find(session: &mut Session, sound: &Sound) -> Result<Found, Error> {
             break;
         };
         before = record.seq;
-        let wrong = Mismatch::Actor {
-            actor: record.entry.actor,
-            action: record.entry.action,
-            seq: record.seq,
-            why,
-        };
-        found.wrong.push(wrong.into());
+        found.wrong.push(Mismatch::of_actor(&record, why).into());
     }
     Ok(found)
 }

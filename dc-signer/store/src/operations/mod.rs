@@ -82,8 +82,8 @@ use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
 pub use shared_secrets::SecretChange;
-pub use times::StepsBack;
 pub(crate) use times::Times;
+pub use times::{Ahead, StepsBack};
 pub use witnessed::{Progress, Walked};
 use work::{Signer, Work};
 

@@ -78,18 +78,11 @@ impl Lineage {
             );
             self.add(session, sql, Vec::new()).await?;
         }
-        if let (Action::EndDelegation, Some(ended)) =
-            (last.entry.action, &last.entry.credential_sha256)
-        {
-            let sql = format!(
-                "SELECT {} FROM audit WHERE action IN ('activate-slot', 'drain-slot', 'end-slot') \
-                 AND credential_sha256 = $1 ORDER BY seq DESC LIMIT {MOST}",
-                rows::RECORD
-            );
-            self.add(session, sql, vec![ended.into()]).await?;
-        }
         let mut known = BTreeSet::new();
         let mut open: Vec<String> = last.entry.name.iter().cloned().collect();
+        for record in self.certificates(session, last).await? {
+            open.extend(self.actors_of(session, &record).await?);
+        }
         open.extend(self.actors_of(session, last).await?);
         while let Some(name) = open.pop() {
             if !known.insert(name.clone()) {
@@ -106,6 +99,49 @@ impl Lineage {
             }
         }
         Ok(())
+    }
+
+    /// Gathers what was done with the certificate that a record ends: when it was used and drained, and what took over from it, with where
+    /// that came from. Says which of them are whose acts have to be looked at too.
+    async fn certificates(
+        &mut self,
+        session: &mut Session,
+        last: &Record,
+    ) -> Result<Vec<Record>, Error> {
+        let (Action::EndDelegation, Some(ended)) =
+            (last.entry.action, &last.entry.credential_sha256)
+        else {
+            return Ok(Vec::new());
+        };
+        // Word for word the conditions of the indexes.
+        let sql = format!(
+            "SELECT {} FROM audit WHERE action IN ('activate-slot', 'drain-slot', 'end-slot') \
+             AND credential_sha256 = $1 ORDER BY seq DESC LIMIT {MOST}",
+            rows::RECORD
+        );
+        let of_it = self.add(session, sql, vec![ended.into()]).await?;
+        let drained = of_it
+            .iter()
+            .filter(|record| record.entry.action == Action::DrainDelegation);
+        let mut found = Vec::new();
+        for drained in drained.filter(|drained| drained.seq < last.seq) {
+            let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
+            let behind = drained.seq.saturating_add(1);
+            found.extend(self.add(session, sql, vec![behind.into()]).await?);
+        }
+        let followers: BTreeSet<Sha256> = found
+            .iter()
+            .filter_map(|record| record.entry.credential_sha256)
+            .collect();
+        for follower in &followers {
+            let sql = format!(
+                "SELECT {} FROM audit WHERE action = 'import-slot' \
+                 AND credential_sha256 = $1 ORDER BY seq LIMIT {MOST}",
+                rows::RECORD
+            );
+            self.add(session, sql, vec![follower.into()]).await?;
+        }
+        Ok(found)
     }
 
     /// The operators whose act a record is; what the second has agreed to is gathered too.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dc_core::MAX_VALIDITY;
 use pki_types::UnixTime;
 
 use super::actor_fault::ActorFault;
 use super::actor_kind::{ActorKind, Bound};
-use super::{Action, Entry, FourEyes, Record, Role, Sha256};
+use super::certificates::Certificates;
+use super::{Action, Entry, FourEyes, Record, Role};
 
 /// An operator, as the last record about them says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,11 +120,9 @@ impl Entry {
     }
 
     /// True if one operator alone may not do it while a policy holds.
-    fn takes_two(&self, policy: &FourEyes, used: &BTreeSet<Sha256>) -> bool {
-        let is_used = || {
-            self.credential_sha256
-                .is_some_and(|one| used.contains(&one))
-        };
+    fn takes_two(&self, policy: &FourEyes, certificates: &Certificates) -> bool {
+        let certificate = self.credential_sha256.as_ref();
+        let is_used = || certificate.is_some_and(|one| certificates.is_used(one));
         match self.action {
             Action::ActivateDelegation => policy.rollover,
             Action::EndDelegation => policy.zones_end && is_used(),
@@ -147,18 +145,13 @@ pub(crate) struct Actors {
     /// Pairs of whom the second has agreed to something that the first had asked for.
     agreed: BTreeSet<(String, String)>,
     policy: FourEyes,
-    /// Delegation certificates that something may have been issued under.
-    used: BTreeSet<Sha256>,
     /// The first record that made an operator.
     first: Option<u64>,
     /// By actor, acts without a credential that were said in the last day.
     broken: BTreeMap<String, Broken>,
-    /// Delegation certificates, and whether somebody imported them by hand.
-    imported: BTreeMap<Sha256, bool>,
-    /// Zones that have had a certificate to issue from.
-    begun: BTreeSet<String>,
-    /// Since when certificates drain.
-    draining: BTreeMap<Sha256, UnixTime>,
+    certificates: Certificates,
+    /// A record that says that a certificate drains, from which none took over.
+    left_alone: Option<Record>,
 }
 
 /// That somebody acts without a credential.
@@ -178,6 +171,16 @@ impl Actors {
         checked
     }
 
+    /// The record before the one that was followed last, if it says that a certificate drains and no other took over from it.
+    pub(crate) fn left_alone(&mut self) -> Option<Record> {
+        self.left_alone.take()
+    }
+
+    /// The same, of the record that was followed last: no other is behind it.
+    pub(crate) fn end(&mut self) -> Option<Record> {
+        self.certificates.end()
+    }
+
     fn check(&self, entry: &Entry) -> Result<(), ActorFault> {
         if entry.action == Action::ChangeApproval && entry.policy().is_none() {
             return Err(ActorFault::NoPolicy);
@@ -194,7 +197,7 @@ impl Actors {
             Bound::Signer if self.lowers(entry) || self.moves_alone(entry) => {
                 Err(ActorFault::Alone)
             }
-            Bound::Signer if self.ends_early(entry) => Err(ActorFault::TooEarly),
+            Bound::Signer if self.certificates.ends_early(entry) => Err(ActorFault::TooEarly),
             Bound::Free | Bound::Signer => Ok(()),
         }
     }
@@ -203,6 +206,11 @@ impl Actors {
     fn lowers(&self, entry: &Entry) -> bool {
         let is_laxer = |to: FourEyes| to.is_laxer_than(&self.policy);
         entry.action == Action::ChangeApproval && entry.policy().is_some_and(is_laxer)
+    }
+
+    /// True if the signer moves a zone on to a certificate that two have to agree to.
+    fn moves_alone(&self, entry: &Entry) -> bool {
+        self.policy.rollover && self.certificates.moves_on_by_hand(entry)
     }
 
     /// Whoever breaks the glass asks nobody, and says so before.
@@ -223,38 +231,6 @@ impl Actors {
         }
     }
 
-    /// True if the signer moves a zone on to a certificate that two have to agree to.
-    fn moves_alone(&self, entry: &Entry) -> bool {
-        let has_begun = |zone: &String| self.begun.contains(zone);
-        let is_by_hand = |one: &Sha256| self.imported.get(one).copied().unwrap_or(true);
-        entry.action == Action::ActivateDelegation
-            && self.policy.rollover
-            && entry.zone.as_ref().is_some_and(has_begun)
-            && entry.credential_sha256.as_ref().is_some_and(is_by_hand)
-    }
-
-    /// True if credentials may live under a certificate that is ended.
-    fn ends_early(&self, entry: &Entry) -> bool {
-        let Some(certificate) = entry.credential_sha256 else {
-            return false;
-        };
-        // One that was never used ends by itself when nothing may be issued under it any more.
-        let left = match self.used.contains(&certificate) {
-            true => 0,
-            false => LAST_DAYS.as_secs(),
-        };
-        let end = entry.time.as_secs().saturating_add(left);
-        let is_over = entry
-            .expires
-            .is_some_and(|expires| expires.as_secs() <= end);
-        let drained = |since: &UnixTime| {
-            entry.time.as_secs().saturating_sub(since.as_secs()) >= MAX_VALIDITY.as_secs()
-        };
-        entry.action == Action::EndDelegation
-            && !is_over
-            && !self.draining.get(&certificate).is_some_and(drained)
-    }
-
     fn check_operators(&self, entry: &Entry) -> Result<(), ActorFault> {
         let (asked, agreed) = operators_of(&entry.actor).ok_or(ActorFault::NotTheirs)?;
         let needed = entry.needed();
@@ -270,7 +246,7 @@ impl Actors {
             Some(agreed) if !self.agreed.contains(&(asked.to_owned(), agreed.to_owned())) => {
                 Err(ActorFault::NotAgreed)
             }
-            None if self.lowers(entry) || entry.takes_two(&self.policy, &self.used) => {
+            None if self.lowers(entry) || entry.takes_two(&self.policy, &self.certificates) => {
                 Err(ActorFault::Alone)
             }
             _ => Ok(()),
@@ -283,7 +259,7 @@ impl Actors {
             broken.latest = broken.latest.max(entry.time);
             broken.passed() <= A_DAY.as_secs()
         });
-        self.note_certificate(entry);
+        self.left_alone = self.certificates.note(record, could);
         if let Some(name) = &entry.name {
             let before = self.operators.get(name).copied();
             if let Some(mut after) = Standing::after(entry.action, entry, before) {
@@ -318,34 +294,6 @@ impl Actors {
     }
 }
 
-impl Actors {
-    fn note_certificate(&mut self, entry: &Entry) {
-        if let (Action::RemoveZone, Some(zone)) = (entry.action, &entry.zone) {
-            self.begun.remove(zone);
-        }
-        let Some(certificate) = entry.credential_sha256 else {
-            return;
-        };
-        match entry.action {
-            Action::ImportDelegation => {
-                let kind = ActorKind::of(&entry.actor);
-                let is_by_hand = kind.is_none_or(ActorKind::is_somebodys);
-                // Once by hand is always: no signer imports what is there.
-                *self.imported.entry(certificate).or_default() |= is_by_hand;
-            }
-            Action::ActivateDelegation => {
-                self.used.insert(certificate);
-                self.begun.extend(entry.zone.clone());
-                self.draining.remove(&certificate);
-            }
-            Action::DrainDelegation => {
-                self.draining.insert(certificate, entry.time);
-            }
-            _ => {}
-        }
-    }
-}
-
 impl Broken {
     /// How long ago it was at least, in seconds.
     fn passed(&self) -> u64 {
@@ -353,8 +301,6 @@ impl Broken {
     }
 }
 
-/// So long before its end nothing is issued under a certificate, and an hour.
-const LAST_DAYS: Duration = Duration::from_secs(8 * 86_400 + 3600);
 /// The most people at the machine in a day: each record is compared with them.
 const MOST_BROKEN: usize = 1000;
 /// How long after somebody has said so they act without a credential: as long as a command may take.

@@ -25,6 +25,8 @@ pub enum ActorFault {
     NoPolicy,
     /// The second operator had not agreed to anything that the first had asked for.
     NotAgreed,
+    /// No other certificate of the zone was used from then on.
+    NothingTookOver,
     /// There was an operator before.
     NotFirst {
         /// The record that made the first one.
@@ -32,7 +34,7 @@ pub enum ActorFault {
     },
     /// No actor of this kind does it.
     NotTheirs,
-    /// The signer ends no certificate while what was issued under it lives.
+    /// The signer ends no certificate that a zone is issued from, nor one while what was issued under it lives.
     TooEarly,
     /// Their role was lower than it takes.
     RoleTooLow {
@@ -65,12 +67,15 @@ impl fmt::Display for ActorFault {
                 "no record says that the first asked for anything that the second agreed to",
             ),
             Self::NotFirst { seq } => write!(f, "record {seq} had made an operator before"),
+            Self::NothingTookOver => f.write_str(
+                "the next record does not say that another certificate of the zone took over, as every signer writes it",
+            ),
             Self::NotTheirs => f.write_str("no signer writes that of such an actor"),
             Self::RoleTooLow { role, needed } => {
                 write!(f, "their role was {role}, and it takes {needed}")
             }
             Self::TooEarly => f.write_str(
-                "the signer ends a certificate when what was issued under it is over, and not before",
+                "the signer ends a certificate when another took over from it and what was issued under it is over, and not before",
             ),
             Self::Unknown => f.write_str("no record made them an operator"),
         }

@@ -1,6 +1,6 @@
 //! The places in which a registry is not as its audit log says.
 
-use super::{Action, ActorFault};
+use super::{Action, ActorFault, Record};
 
 /// Something in the registry is not as the audit log says.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -238,4 +238,16 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+}
+
+impl Mismatch {
+    /// A record whose actor could not do what it says.
+    pub(crate) fn of_actor(record: &Record, why: ActorFault) -> Self {
+        Self::Actor {
+            actor: record.entry.actor.clone(),
+            action: record.entry.action,
+            seq: record.seq,
+            why,
+        }
+    }
 }

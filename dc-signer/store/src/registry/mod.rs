@@ -6,6 +6,7 @@ mod actor_fault;
 mod actor_kind;
 mod approval;
 mod archive;
+mod certificates;
 mod change;
 mod clones;
 mod code;

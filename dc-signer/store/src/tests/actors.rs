@@ -11,6 +11,8 @@ on_both! {
     an_act_at_the_machine_counts_for_a_day_by_the_times_of_others,
     an_end_counts_if_whoever_wrote_it_could,
     the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early,
+    records_of_a_time_that_has_not_come_are_said,
+    the_signer_ends_what_another_certificate_took_over_from,
     what_takes_two_is_what_somebody_said_who_could,
     an_act_is_refused_when_the_right_to_it_is_over_by_then,
     less_takes_two_operators_when_two_agree_or_root_does_it,
@@ -519,13 +521,88 @@ async fn the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early(db: &
         (moved + 1, ActorFault::TooEarly),
     ];
     assert_eq!(faults(db).await, expected);
-    // When it is over it is no fault.
+    // Nothing took over from it that could.
+    let week_later = NOW + 3 + 7 * 86_400;
+    append(db, about(Action::EndDelegation, first, week_later)).await;
+    let expected: Vec<_> = expected
+        .into_iter()
+        .chain([(moved + 2, ActorFault::TooEarly)])
+        .collect();
+    assert_eq!(faults(db).await, expected);
+}
+
+async fn records_of_a_time_that_has_not_come_are_said(db: &Database) {
+    let [first, _] = two_certificates(db).await;
+    let now = at(NOW + 100);
+    assert_eq!(db.store.records_ahead_of(now).await.unwrap(), []);
+    append(db, about(Action::EndDelegation, first, NOW + 90 * 86_400)).await;
+    let late = said("operator:alice", Action::Read, "", None);
     append(
         db,
-        about(Action::EndDelegation, first, NOW + 3 + 7 * 86_400),
+        Entry {
+            time: at(NOW + 701),
+            ..late
+        },
     )
     .await;
-    assert_eq!(faults(db).await, expected);
+    let ahead = db.store.records_ahead_of(now).await.unwrap();
+    let last = db.store.audit_head().await.unwrap().seq;
+    let found: Vec<_> = ahead.iter().map(|one| (one.record, one.action)).collect();
+    assert_eq!(
+        found,
+        [(last - 1, Action::EndDelegation), (last, Action::Read)]
+    );
+    assert_eq!(ahead[0].time, at(NOW + 90 * 86_400));
+    let found = db.store.records_ahead_of(at(NOW + 90 * 86_400 - 600)).await;
+    assert_eq!(found.unwrap(), []);
+}
+
+async fn the_signer_ends_what_another_certificate_took_over_from(db: &Database) {
+    let [first, second] = two_certificates(db).await;
+    let ended = async |certificate| db.store.delegation_ended_by(certificate).await.unwrap();
+    let week_later = NOW + 3 + 7 * 86_400;
+    // The one that is issued from, also when it would be over: the time is whoever's wrote it.
+    for seconds in [week_later, NOW + 200 * 86_400] {
+        append(db, about(Action::EndDelegation, first, seconds)).await;
+        assert_eq!(ended(&first).await, None, "{seconds}");
+    }
+    // Nobody writes that a certificate drains, and not which took over.
+    append(db, about(Action::DrainDelegation, first, NOW + 3)).await;
+    let alone = db.store.audit_head().await.unwrap().seq;
+    let early = [alone - 2, alone - 1].map(|seq| (seq, ActorFault::TooEarly));
+    let with = |more: &[(u64, ActorFault)]| [&early, more].concat();
+    let lone = (alone, ActorFault::NothingTookOver);
+    assert_eq!(faults(db).await, with(&[lone]));
+    append(db, about(Action::EndDelegation, first, week_later)).await;
+    assert_eq!(ended(&first).await, None);
+    let late = (alone + 1, ActorFault::TooEarly);
+    assert_eq!(sorted(faults(db).await), with(&[lone, late]));
+    // Its own successor is none, nor one of another time.
+    for (certificate, seconds) in [(first, NOW + 4), (second, NOW + 5)] {
+        append(db, about(Action::DrainDelegation, first, NOW + 4)).await;
+        append(db, about(Action::ActivateDelegation, certificate, seconds)).await;
+        append(db, about(Action::EndDelegation, first, week_later + 9)).await;
+        assert_eq!(ended(&first).await, None, "{seconds}");
+    }
+    let before = faults(db).await.len();
+    let active = DelegationState::Active;
+    let by = Act::new("operator:alice", at(NOW + 9)).because("a test".parse().ok());
+    let moved = db.store.move_delegation(&zone(), 2, active, &by).await;
+    assert_eq!(moved.unwrap().active().unwrap().number, 2);
+    append(db, about(Action::EndDelegation, first, week_later)).await;
+    assert_eq!(ended(&first).await, None);
+    append(db, about(Action::EndDelegation, first, week_later + 6)).await;
+    assert!(matches!(
+        ended(&first).await,
+        Some(EndedBy::Signer { at: time, .. }) if time == at(week_later + 6)
+    ));
+    // The first of these two was a few seconds early.
+    assert_eq!(faults(db).await.len(), before + 1);
+}
+
+fn sorted(mut faults: Vec<(u64, ActorFault)>) -> Vec<(u64, ActorFault)> {
+    faults.sort_by_key(|(seq, _)| *seq);
+    faults
 }
 
 async fn an_end_counts_if_whoever_wrote_it_could(db: &Database) {
@@ -549,6 +626,7 @@ async fn an_end_counts_if_whoever_wrote_it_could(db: &Database) {
         assert_eq!(ended(&first).await, None, "{actor}");
     }
     append(db, about(Action::DrainDelegation, first, NOW + 5)).await;
+    append(db, about(Action::ActivateDelegation, second, NOW + 5)).await;
     let over = about(Action::EndDelegation, first, NOW + 5 + 7 * 86_400);
     append(db, over).await;
     let record = db.store.audit_head().await.unwrap().seq;
