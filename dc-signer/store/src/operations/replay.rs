@@ -2,6 +2,7 @@
 //! lets nobody back in, and gives no name to a second box.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use pki_types::UnixTime;
 
@@ -59,6 +60,8 @@ pub(super) async fn replay(
     if work.head == here {
         return Ok(BroughtUp::default());
     }
+    work.write_followed().await?;
+    replayed.end_slots(work).await?;
     if by.is_without_credential() {
         people::break_glass(work, by).await?;
     }
@@ -88,6 +91,8 @@ struct Replaying {
     lost: Lost,
     /// Operators who are kept out now.
     operators: BTreeSet<String>,
+    /// The records by which people have ended slots.
+    ends: Vec<Record>,
     /// Slots that have ended now, with their zones.
     slots: Vec<String>,
 }
@@ -101,7 +106,7 @@ struct Issued {
 impl Replaying {
     async fn apply(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
         if record.entry.ends_by_hand() {
-            self.slots.extend(slots::end_again(work, record).await?);
+            self.ends.push(record.clone());
             return Ok(());
         }
         let Some(name) = &record.entry.name else {
@@ -133,6 +138,17 @@ impl Replaying {
             }
         };
         self.do_again(work, &device, record).await
+    }
+
+    /// Ends the slots that people have ended who could do that: a key that is forgotten does not come back.
+    async fn end_slots(&mut self, work: &mut Work) -> Result<(), Error> {
+        let sound = Arc::clone(&work.sound);
+        for record in std::mem::take(&mut self.ends) {
+            if sound.fault(&mut work.session, &record).await?.is_none() {
+                self.slots.extend(slots::end_again(work, &record).await?);
+            }
+        }
+        Ok(())
     }
 
     /// Does to a device what a record says was done.

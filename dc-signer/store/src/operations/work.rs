@@ -208,6 +208,15 @@ impl Work {
         Ok(())
     }
 
+    /// Writes the records that were followed, so that acts can be judged by them.
+    pub(super) async fn write_followed(&mut self) -> Result<(), Error> {
+        self.followed = 0;
+        match std::mem::take(&mut self.records) {
+            records if records.is_empty() => Ok(()),
+            records => self.write(&records).await,
+        }
+    }
+
     async fn commit(mut self) -> Result<(), Error> {
         if self.lacks_reason {
             self.session.roll_back().await;

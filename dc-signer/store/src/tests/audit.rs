@@ -1,7 +1,8 @@
 //! The audit log: what it shows, and what restoring a backup cannot undo.
 
+use super::tampering::forge::append;
 use super::*;
-use crate::registry::{Action, Replacement, State};
+use crate::registry::{Action, Entry, Replacement, SharedDelegation, State};
 
 on_both! {
     a_backup_cannot_let_anybody_back_in,
@@ -12,6 +13,7 @@ on_both! {
     a_device_that_a_backup_lost_keeps_its_name_from_another_box,
     a_device_that_a_backup_lost_stays_withdrawn,
     a_device_that_was_replaced_since_the_backup_is_suspended,
+    a_forged_end_in_a_newer_log_ends_nothing_and_forgets_no_key,
     a_log_with_another_past_is_not_replayed,
     a_lost_name_that_was_removed_by_hand_is_found,
     a_record_that_was_changed_by_hand_is_found,
@@ -258,6 +260,56 @@ async fn a_backup_brings_no_certificate_back_that_somebody_has_ended(db: &Databa
     let ended = backup.store.delegation_ended_by(&key("stolen")).await;
     assert_eq!(ended.unwrap(), Some(EndedBy::People));
     backup.store.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn a_forged_end_in_a_newer_log_ends_nothing_and_forgets_no_key(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    for store in [&*db.store, &*backup.store] {
+        let new = NewDelegation {
+            zone: zone(),
+            certificate_sha256: key("kept"),
+            not_before: at(NOW - 99),
+            not_after: at(NOW + 90 * 86_400),
+        };
+        let shared = SharedDelegation {
+            certificate_sha256: new.certificate_sha256,
+            chain: b"chain".to_vec(),
+            location: None,
+            sealed: Some(b"sealed".to_vec()),
+        };
+        let by = by(NOW);
+        let imported = store.import_shared_delegation(&new, &shared, &by).await;
+        imported.unwrap();
+        let active = DelegationState::Active;
+        let moved = store.move_delegation(&zone(), 1, active, &by).await;
+        moved.unwrap();
+    }
+    let imported = db.store.audit_from(1, 999).await.unwrap().pop().unwrap();
+    for actor in [
+        "operator:alice",
+        "operator:alice+bob",
+        "root:uid=0,login=none",
+        "signer",
+    ] {
+        let end = Entry {
+            actor: actor.to_owned(),
+            action: Action::EndDelegation,
+            time: at(NOW + 1),
+            reason: Some("a test".to_owned()),
+            scope: None,
+            ..imported.entry.clone()
+        };
+        append(db, end).await;
+    }
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    let brought = backup.store.replay(&log, &by(NOW + 9)).await.unwrap();
+    assert_eq!(brought.slots, Vec::<String>::new());
+    let slots = backup.store.zones().await.unwrap().remove(0).delegations;
+    assert_eq!(slots[0].state, DelegationState::Active);
+    let kept = backup.store.shared_delegation(&key("kept")).await.unwrap();
+    assert!(kept.is_some());
+    backup.store.verify_audit().await.unwrap_err();
     backup.end().await;
 }
 
