@@ -62,7 +62,12 @@ pub(super) async fn approve(
         device: None,
         zone: None,
         operator: None,
+        warnings: Vec::new(),
     };
+    if let Done::Ended(_) = &done {
+        let untold = app.authority.untold();
+        answer.warnings = untold.iter().map(ToString::to_string).collect();
+    }
     match done {
         Done::Granted(operator) | Done::KeptOut(operator) => {
             answer.operator = Some(Operator::from(&*operator));

@@ -18,17 +18,18 @@ use super::ends::Ends;
 use super::folders::delegations_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
+use super::places::Places;
 use super::promise::{self, Promise};
 use super::replicas::{self, Me};
-use super::view::{View, ZoneView};
-use super::{Error, by_hand, rollover, shared_delegations};
+use super::view::{View, ZoneView, is_used};
+use super::{Error, by_hand, left_behind, rollover, shared_delegations};
 use crate::config::Config;
 use dc_pki::delegation::{self, has_key};
 use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::sealing::SealingKeys;
 use dc_store::Store;
-use dc_store::registry::{DelegationState, Sha256, SharedDelegation, Zone, ZoneDelegation};
+use dc_store::registry::{Sha256, SharedDelegation, Zone, ZoneDelegation};
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(super) struct Delegations {
     unlock: Unlock,
     pub(super) ends: Ends,
     pub(super) untold: Untolds,
+    places: Places,
     /// None if nothing can be opened that is sealed in the database.
     sealing: Option<Arc<SealingKeys>>,
     tenant: String,
@@ -63,6 +65,7 @@ impl Delegations {
             timing: Timing::default(),
             ends: Ends::default(),
             untold: Untolds::default(),
+            places: Places::default(),
             loading: Blocking::one(),
             me,
         }
@@ -139,6 +142,9 @@ impl Delegations {
             Some(_) => moved.waiting,
             None => self.view.load().waiting.clone(),
         };
+        if now.is_some() {
+            self.places.remember(&view, &self.data);
+        }
         let view = Arc::new(view);
         self.view.store(view.clone());
         Ok(view)
@@ -165,7 +171,9 @@ impl Delegations {
             }
         }
         let loader = self.loader(away, shared);
-        self.loading.run(move || loader.load(zones)).await
+        let mut view = self.loading.run(move || loader.load(zones)).await?;
+        left_behind::mark(store, &mut view.zones).await?;
+        Ok(view)
     }
 
     /// Loads a key that nothing is to be issued from yet; it signs a credential that nobody gets, and its process would issue what
@@ -280,11 +288,6 @@ impl Delegations {
         }
         Ok(moved)
     }
-}
-
-/// True if a slot's key is or will be signed with.
-fn is_used(slot: &ZoneDelegation) -> bool {
-    matches!(slot.state, DelegationState::Next | DelegationState::Active)
 }
 
 /// Loads keys that an older view has not.

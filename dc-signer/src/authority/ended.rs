@@ -10,11 +10,12 @@ use pki_types::UnixTime;
 
 use super::ends::{self, EndedByNobody};
 use super::folders::delegations_folder;
+use super::places::{PLACE, places};
 use super::view::View;
 use super::{Authority, Error};
-use dc_pki::delegation::{KEY_FILES, KEY_KEYD, file_of_place, key_location};
+use dc_pki::delegation::{KEY_FILES, KEY_KEYD};
 use dc_pki::files;
-use dc_pki::keys::{KeyLocation, ProcessFault, Refusal, Unlock};
+use dc_pki::keys::{ProcessFault, Refusal, Unlock};
 use dc_pki::names::ZoneName;
 use dc_store::Store;
 use dc_store::registry::{DelegationState, Sha256, ZoneDelegation};
@@ -127,9 +128,9 @@ impl Authority {
         self.delegations.untold.told().left.clone()
     }
 
-    /// Removes the keys of slots that have ended, and did so by the audit log too: what is not there cannot be stolen. A signing process
-    /// is told that it is to sign nothing any more; if it does not answer, it is told the next time, by whichever process of this signer
-    /// comes next.
+    /// Removes the keys of slots that have ended, and did so by the audit log too, here and from the database: what is not there cannot be
+    /// stolen. A signing process is told that it is to sign nothing any more; if it does not answer, it is told the next time, by
+    /// whichever process of this signer comes next.
     pub(super) async fn forget_ended(&self, view: &View, now: UnixTime) -> Result<(), Error> {
         let (ends, gone) = (&self.delegations.ends, gone(view));
         ends.keep(&gone);
@@ -140,13 +141,17 @@ impl Authority {
                 continue;
             }
             let is_told = self.tell_of_end(zone, slot, now).await?;
-            for key in KEY_FILES {
-                // The place of a process that was told stays until the certificate is over: a state of the process's that is put back
-                // from before signs under it again, and 'check' asks it.
-                if key != KEY_KEYD || is_told && now >= slot.not_after {
-                    files::remove(&folder.join(key))?;
+            // The place of a process that was told stays until the certificate is over: a state of the process's that is put back
+            // from before signs under it again, and 'check' asks it.
+            let is_over = is_told && now >= slot.not_after;
+            for file in KEY_FILES.into_iter().chain([PLACE]) {
+                if is_over || file != KEY_KEYD && file != PLACE {
+                    files::remove(&folder.join(file))?;
                 }
             }
+            self.store
+                .forget_shared_delegation(&slot.certificate_sha256, now)
+                .await?;
         }
         Ok(())
     }
@@ -232,33 +237,6 @@ fn gone(view: &View) -> Vec<(&ZoneName, &ZoneDelegation)> {
     };
     let ended = gone.into_iter().filter(|(_, slot)| !is_used(slot));
     ended.collect()
-}
-
-/// The signing processes that may have the key of a slot that has ended, until its certificate is over.
-async fn places(
-    store: &Store,
-    folder: &Path,
-    slot: &ZoneDelegation,
-    now: UnixTime,
-) -> Result<BTreeSet<PathBuf>, dc_store::Error> {
-    let mut places: BTreeSet<PathBuf> = place(None, folder).into_iter().collect();
-    if now < slot.not_after {
-        let shared = store.shared_delegation(&slot.certificate_sha256).await?;
-        let shared = shared.and_then(|shared| shared.location);
-        places.extend(shared.and_then(|shared| place(Some(&shared), folder)));
-    }
-    Ok(places)
-}
-
-/// The socket of the signing process at a place that the database has, or in the folder of a certificate.
-pub(super) fn place(shared: Option<&str>, folder: &Path) -> Option<PathBuf> {
-    match shared {
-        Some(place) => (file_of_place(place) == KEY_KEYD).then(|| place.trim().into()),
-        None => match key_location(folder) {
-            Ok(KeyLocation::Process(socket)) => Some(socket),
-            _ => None,
-        },
-    }
 }
 
 /// It holds no such certificate: whoever runs it has taken it away.

@@ -161,8 +161,8 @@ fn is_old_enough(at: UnixTime, since: u64, now: UnixTime) -> bool {
     now >= at && now.as_secs().saturating_sub(since) >= A_DAY.as_secs()
 }
 
-/// When the end of a certificate was first noticed on this machine. It is in the certificate's folder, if there is one, so that a service
-/// that is restarted each night forgets keys too.
+/// When the end of a certificate was first noticed on this machine. It is in the certificate's folder, so that a service that is restarted
+/// each night forgets keys too.
 fn first_noticed(folder: &Path, record: u64, now: UnixTime) -> UnixTime {
     // A clock that was put back must not keep a key for ever.
     let known = noticed(folder, record).filter(|seconds| *seconds <= now.as_secs());
@@ -175,9 +175,10 @@ fn first_noticed(folder: &Path, record: u64, now: UnixTime) -> UnixTime {
         contents: text.as_bytes(),
         access: Access::Owner,
     };
-    if folder.is_dir()
-        && let Err(error) = files::stage(folder, &new).and_then(files::Staged::replace)
-    {
+    let kept = files::make_folder(folder, Access::Owner)
+        .and_then(|()| files::stage(folder, &new))
+        .and_then(files::Staged::replace);
+    if let Err(error) = kept {
         tracing::debug!(%error, "it is not kept since when a slot has ended");
     }
     now

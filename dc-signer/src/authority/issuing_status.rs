@@ -31,7 +31,8 @@ pub struct IssuingStatus {
     /// The slots that have ended by their rows in the database alone: nothing is as it should be then, and what cannot be
     /// taken back is not done.
     pub ended_by_nobody: Vec<EndedByNobody>,
-    /// The zones that are in service: those that have, or had, an active delegation certificate.
+    /// The zones that are in service: those that have a delegation certificate that is or was active and has not ended, and those whose
+    /// devices are left without one.
     pub zones: Vec<ZoneStatus>,
     /// The delegation certificates that are or will be issued from.
     pub keys: Vec<KeyStatus>,
@@ -74,7 +75,7 @@ pub struct KeyStatus {
 impl IssuingStatus {
     pub(super) fn of(view: &View, clock: Result<(), ClockError>, now: UnixTime) -> Self {
         let zones = view.zones().iter();
-        let in_service = zones.filter(|zone| zone.managed.is_in_service());
+        let in_service = zones.filter(|zone| zone.is_in_service());
         Self {
             clock: clock.err(),
             secrets: None,

@@ -2,7 +2,7 @@
 
 use dc_core::Role;
 
-use super::{Authority, Error, ended};
+use super::{Authority, Error, places};
 use dc_store::registry::Zone;
 
 impl Authority {
@@ -18,7 +18,7 @@ impl Authority {
             let shared = self.store.shared_delegation(&certificate).await?;
             let place = shared.and_then(|shared| shared.location);
             let folder = self.delegations.folder(&certificate);
-            let Some(socket) = ended::place(place.as_deref(), &folder) else {
+            let Some(socket) = places::place(place.as_deref(), &folder) else {
                 continue;
             };
             let keyd = self.unlock().process(&socket);

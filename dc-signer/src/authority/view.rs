@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use dc_pki::names::ZoneName;
-use dc_store::registry::{self, Sha256, Zone};
+use dc_store::registry::{self, DelegationState, Sha256, Zone, ZoneDelegation};
 
 /// The zones as they were at one time.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub(super) struct ZoneView {
     /// Those that were opened, and cannot sign now; they are missing too.
     pub(super) away: Vec<Arc<Loaded>>,
     pub(super) missing: Vec<Missing>,
+    /// Its devices come for credentials, and all of its certificates have ended.
+    pub(super) is_left_behind: bool,
 }
 
 impl View {
@@ -56,7 +58,13 @@ impl ZoneView {
             loaded: Vec::new(),
             away: Vec::new(),
             missing: Vec::new(),
+            is_left_behind: false,
         }
+    }
+
+    /// True if it has issued, or may issue, to a device, or has some that nothing can be issued to any more.
+    pub(super) fn is_in_service(&self) -> bool {
+        self.managed.is_in_service() || self.is_left_behind
     }
 
     /// The reason that the key of a slot cannot be used.
@@ -91,4 +99,9 @@ fn find<'a>(
     certificate_sha256: &Sha256,
 ) -> Option<&'a Arc<Loaded>> {
     all.find(|loaded| loaded.certificate_sha256 == *certificate_sha256)
+}
+
+/// True if a slot's key is or will be signed with.
+pub(super) fn is_used(slot: &ZoneDelegation) -> bool {
+    matches!(slot.state, DelegationState::Next | DelegationState::Active)
 }

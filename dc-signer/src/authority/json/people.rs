@@ -167,6 +167,9 @@ pub struct Approved {
     /// The operator, if it was about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
+    /// Sentences about what somebody has to see to: after the end of a slot, the signing processes that do not know of it yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// An operator.

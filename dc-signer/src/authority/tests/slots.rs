@@ -1,10 +1,11 @@
 //! Acts on one slot: going back to a certificate that drains, and ending one before its time.
 
 use super::bench::{Bench, zone};
+use super::device::Cpe;
 use crate::authority::{Authority, Error};
 use crate::testing::{Database, on_both};
 use dc_pki::Roles;
-use dc_store::registry::{self, DelegationState};
+use dc_store::registry::{self, Change, DelegationState};
 
 on_both! {
     a_certificate_for_servers_alone_is_not_gone_back_to_by_a_zone_for_clients,
@@ -12,6 +13,7 @@ on_both! {
     a_slot_that_is_over_loses_its_key_a_day_later,
     a_slot_that_is_ended_has_no_key_on_any_signer_and_never_comes_back,
     a_zone_goes_back_only_to_what_can_be_signed_with_here,
+    a_zone_with_devices_whose_certificates_have_ended_is_a_fault,
 }
 
 fn refused(error: Error) -> registry::Error {
@@ -154,6 +156,34 @@ async fn a_slot_that_a_row_alone_has_ended_keeps_its_key_and_is_said(database: &
     let fine = bench.authority.issuing_status(now).await.unwrap();
     assert_eq!(fine.faults(), Vec::<String>::new());
     bench.store.verify_audit().await.unwrap();
+}
+
+async fn a_zone_with_devices_whose_certificates_have_ended_is_a_fault(database: &Database) {
+    let bench = Bench::new(database).await;
+    let by = bench.by(bench.now);
+    let next = bench.import(bench.now).await;
+    let code = bench.add_with_code("d1").await.code.unwrap().code;
+    let cpe = Cpe::new();
+    let enrolled = cpe.enrol_with(&bench.authority, &code, bench.now);
+    enrolled.await.unwrap();
+    let faults = async || {
+        bench.authority.keep_zones(bench.now).await.unwrap();
+        let status = bench.authority.issuing_status(bench.now).await.unwrap();
+        let in_service = status.zones.len();
+        (in_service, status.faults().len())
+    };
+    bench.authority.rollover(&zone(), false, &by).await.unwrap();
+    bench.authority.end_slot(&zone(), 1, &by).await.unwrap();
+    assert_eq!(faults().await, (1, 0));
+    // A restored backup ends what people have ended since, also the one that was active then.
+    let sql = format!("UPDATE slots SET state = 'draining' WHERE number = {next}");
+    database.tamper(&sql).await;
+    bench.authority.end_slot(&zone(), next, &by).await.unwrap();
+    assert_eq!(faults().await, (1, 1));
+    let found = bench.find("d1").await;
+    let retired = bench.store.change_device(found.id, &Change::Retire, &by);
+    retired.await.unwrap();
+    assert_eq!(faults().await, (0, 0));
 }
 
 async fn a_slot_that_is_over_loses_its_key_a_day_later(database: &Database) {

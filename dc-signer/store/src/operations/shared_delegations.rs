@@ -33,6 +33,24 @@ impl Store {
         .await
     }
 
+    /// Removes one whose slot has ended, with its key, if no zone issues from it any more, nor can. If a signing process has the key,
+    /// the place stays until the certificate is over: every signer has to tell its process.
+    ///
+    /// To be called when the end is not to be taken back: one that a signer has written by a wrong clock can be.
+    pub async fn forget_shared_delegation(
+        &self,
+        certificate_sha256: &Sha256,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if self.shared_delegation(certificate_sha256).await?.is_none() {
+            return Ok(());
+        }
+        self.write("forget_shared", async |work| {
+            forget_ended(&mut work.session, certificate_sha256, now).await
+        })
+        .await
+    }
+
     /// Shares a delegation certificate that is in a zone already, and its key.
     pub async fn share_delegation(&self, shared: &SharedDelegation, by: &Act) -> Result<(), Error> {
         self.write("share_slot", async |work| {
@@ -85,14 +103,19 @@ pub(super) async fn remove(
         .map(|_| ())
 }
 
-/// Removes those that no zone issues from any more, nor can. If a signing process has the key of one, the place stays until the
-/// certificate is over: every signer has to tell its process.
-pub(super) async fn forget_ended(session: &mut Session, now: UnixTime) -> Result<(), Error> {
-    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 IN \
-               (SELECT certificate_sha256 FROM slots) AND certificate_sha256 NOT IN \
-               (SELECT certificate_sha256 FROM slots WHERE state <> 'gone' OR (not_after > $1 \
+/// Does what [`Store::forget_shared_delegation`] does.
+pub(super) async fn forget_ended(
+    session: &mut Session,
+    certificate_sha256: &Sha256,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 = $1 \
+               AND certificate_sha256 IN (SELECT certificate_sha256 FROM slots) \
+               AND certificate_sha256 NOT IN \
+               (SELECT certificate_sha256 FROM slots WHERE state <> 'gone' OR (not_after > $2 \
                AND (location LIKE '/%' OR location LIKE 'tls://%')))";
-    session.execute(sql, vec![now.into()]).await.map(|_| ())
+    let values = vec![certificate_sha256.into(), now.into()];
+    session.execute(sql, values).await.map(|_| ())
 }
 
 const SELECT: &str = "SELECT certificate_sha256, chain, location, sealed FROM shared_delegations";

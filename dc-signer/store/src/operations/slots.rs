@@ -145,8 +145,10 @@ pub(super) async fn move_delegation(
             delegation.since.into(),
         ];
         work.session.execute(sql, values).await?;
-        if delegation.state == DelegationState::Gone {
-            shared_delegations::forget_ended(&mut work.session, by.at).await?;
+        // What a signer has ended by a wrong clock is not lost: its key goes a day later.
+        if delegation.state == DelegationState::Gone && Act::is_somebodys(&by.actor) {
+            let ended = &delegation.certificate_sha256;
+            shared_delegations::forget_ended(&mut work.session, ended, by.at).await?;
         }
         let scope = match delegation.state {
             DelegationState::Active if !left_out.is_empty() => {
@@ -175,7 +177,7 @@ pub(super) async fn end_again(work: &mut Work, record: &Record) -> Result<Option
     if work.session.execute(sql, values).await? == 0 {
         return Ok(None);
     }
-    shared_delegations::forget_ended(&mut work.session, record.entry.time).await?;
+    shared_delegations::forget_ended(&mut work.session, certificate, record.entry.time).await?;
     let sql = "SELECT number FROM slots WHERE zone = $1 AND certificate_sha256 = $2";
     let values = vec![zone.as_str().into(), certificate.into()];
     let row = work.session.fetch_one(sql, values).await?;

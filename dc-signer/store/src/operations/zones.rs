@@ -30,6 +30,16 @@ impl Store {
             .await
     }
 
+    /// True if a zone has active devices: they come for credentials.
+    pub async fn has_active_devices(&self, zone: &ZoneName) -> Result<bool, Error> {
+        self.read("has_active_devices", async |session| {
+            let sql = "SELECT 1 AS one FROM devices WHERE state = 'active' AND zone = $1 LIMIT 1";
+            let values = vec![zone.to_string().as_str().into()];
+            Ok(session.fetch_one(sql, values).await?.is_some())
+        })
+        .await
+    }
+
     /// Changes which forms a zone's devices get.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).

@@ -1,7 +1,7 @@
 //! Zones and their delegations.
 
 use super::*;
-use crate::registry::{Action, Change, Replacement, ZoneDelegation};
+use crate::registry::{Action, Change, Replacement, SharedDelegation, ZoneDelegation};
 
 on_both! {
     a_certificate_is_imported_once,
@@ -10,6 +10,7 @@ on_both! {
     a_zone_that_was_removed_and_is_there_is_found,
     a_zone_with_a_device_is_not_removed,
     a_zone_with_a_first_certificate_is_added_whole_or_not_at_all,
+    a_key_that_a_signer_has_ended_stays_until_that_is_final,
     forms_are_left_with_a_device_that_has_another_name_since,
     forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid,
     only_one_delegation_is_active_whatever_replicas_do,
@@ -33,6 +34,62 @@ fn new_delegation(number: u64) -> NewDelegation {
 
 async fn managed(store: &Store) -> Zone {
     store.zones().await.unwrap().remove(0)
+}
+
+async fn a_key_that_a_signer_has_ended_stays_until_that_is_final(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    for (number, location) in [(1, None), (2, Some("/run/keyd")), (3, None)] {
+        let new = new_delegation(number);
+        let shared = SharedDelegation {
+            certificate_sha256: new.certificate_sha256,
+            chain: b"chain".to_vec(),
+            location: location.map(str::to_owned),
+            sealed: Some(b"sealed".to_vec()),
+        };
+        let by = by(NOW);
+        let imported = store.import_shared_delegation(&new, &shared, &by).await;
+        imported.unwrap();
+    }
+    let kept = async || {
+        let all = store.shared_delegations().await.unwrap();
+        let mut kept: Vec<u64> = (1..=3)
+            .filter(|number| {
+                let sha256 = new_delegation(*number).certificate_sha256;
+                all.iter().any(|one| one.certificate_sha256 == sha256)
+            })
+            .collect();
+        kept.sort_unstable();
+        kept
+    };
+    let (gone, signer) = (
+        DelegationState::Gone,
+        Act::new("signer", at(NOW + 55 * DAY)),
+    );
+    for number in [1, 2] {
+        let ended = store.move_delegation(&zone(), number, gone, &signer).await;
+        ended.unwrap();
+    }
+    assert_eq!(kept().await, [1, 2, 3]);
+    let forget = async |number, now| {
+        let sha256 = new_delegation(number).certificate_sha256;
+        store
+            .forget_shared_delegation(&sha256, at(now))
+            .await
+            .unwrap();
+    };
+    // Neither one that is used, nor the place of a process that has to be told as long as the certificate is valid.
+    for number in [1, 2, 3] {
+        forget(number, NOW + 56 * DAY).await;
+    }
+    assert_eq!(kept().await, [2, 3]);
+    forget(2, NOW + 60 * DAY).await;
+    assert_eq!(kept().await, [3]);
+    // What people end is not to be used for a moment.
+    let ended = store.move_delegation(&zone(), 3, gone, &by(NOW)).await;
+    ended.unwrap();
+    assert_eq!(kept().await, Vec::<u64>::new());
+    store.verify_audit().await.unwrap();
 }
 
 async fn a_zone_is_added_once(db: &Database) {

@@ -1,8 +1,9 @@
 //! A slot that ends while the signing process that has its key does not answer: the process is told later, whoever is still there
 //! of those that wanted to tell it.
 
+use sqlx::{Connection, SqliteConnection};
+
 use super::*;
-use crate::rig::as_operator;
 
 const UNTOLD: &str = "dc_delegation_ends_untold";
 
@@ -82,15 +83,19 @@ fn a_process_is_told_of_an_end_when_it_is_back_also_by_a_service_that_was_not_th
     let mut process = Process::start("");
     let rig = sealed(&process);
     leave(&rig);
-    // Nothing here says where the process is but the database.
+    // No key is here: the service has written down where the process is.
     let folder = rig.data().join("data/delegations");
-    assert!(!folder.join(process.sha256().to_string()).exists());
+    let folder = folder.join(process.sha256().to_string());
+    rig.wait_until("the place is kept", || folder.join("place").exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     process.kill();
     let (done, said) = end(&rig);
     assert!(
         done && said.contains("warning: the signing process"),
         "{said}"
     );
+    // Somebody who can write to the database does not keep it from being told.
+    remove_place(&rig);
     let rig = rig.restart();
     is_said(&rig, &process);
     process.begin();
@@ -98,6 +103,22 @@ fn a_process_is_told_of_an_end_when_it_is_back_also_by_a_service_that_was_not_th
     process.kill();
     process.begin();
     assert!(!holds(&process));
+}
+
+fn remove_place(rig: &Rig) {
+    let url = format!(
+        "sqlite://{}",
+        rig.data().join("data/dc-signer.db").display()
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let sql = "DELETE FROM shared_delegations WHERE location IS NOT NULL";
+        let removed = sqlx::query(sql).execute(&mut connection).await.unwrap();
+        assert_eq!(removed.rows_affected(), 1);
+        connection.close().await.unwrap();
+    });
 }
 
 #[test]
@@ -117,17 +138,12 @@ fn whoever_agrees_to_an_end_is_told_that_the_process_was_not() {
     assert!(!done, "{said}");
     let number = said.split("number ").nth(1).unwrap();
     let number = number.split(' ').next().unwrap();
-    let output = as_operator(&config)
-        .args(["approvals", "approve", number, "--config"])
-        .arg(&config)
-        .env("DC_SIGNER_TOKEN_FILE", &token)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        output.status.success() && said.contains("--socket"),
-        "{said}"
-    );
+    let approve = format!("/v1/admin/approvals/{number}/approve");
+    let token = fs::read_to_string(&token).unwrap();
+    let done = rig.client().token(token.trim()).post(&approve, &json!({}));
+    let done: Value = done.ok();
+    let warnings = done["warnings"].to_string();
+    assert!(warnings.contains("--socket"), "{done}");
     process.begin();
     is_told(&rig.restart(), &process);
 }
