@@ -180,7 +180,7 @@ impl Desk {
                 now: theirs,
             } => {
                 same_clock(theirs, now)?;
-                self.try_key((&certificate, role), lifetime.map(seconds), now)
+                self.try_key((&certificate, role), lifetime.map(seconds), theirs, now)
             }
             Ask::TryIssue {
                 certificate,

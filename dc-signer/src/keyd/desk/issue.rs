@@ -1,6 +1,6 @@
 //! Issuing: a key, a name, a lifetime and a role in, and a credential out if no ceiling is above.
 
-use dc_core::{Role, UniqueName};
+use dc_core::{DelegationCertificate, Role, UniqueName};
 use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use serde_json::json;
 use std::sync::PoisonError;
@@ -58,15 +58,18 @@ impl Desk {
         Ok(Answer::Credential(credential))
     }
 
+    /// `theirs` is the time of whoever asks, in seconds.
     pub(super) fn try_key(
         &self,
         (certificate, role): (&Sha256, Role),
         lifetime: Option<Duration>,
+        theirs: Option<u64>,
         now: UnixTime,
     ) -> Result<Answer, TurnedAway> {
         let held = self.held(certificate)?;
         let delegation = of_role(&held, role)?;
         let certificate = delegation.certificate();
+        valid_at_both(certificate, theirs, now)?;
         let zone = self.ceilings.zone_of(certificate, role, lifetime)?;
         let name = zone.fresh_name().map_err(TurnedAway::by_own_fault)?;
         // When the certificate begins: whether it has, or is over, says nothing about the key.
@@ -150,6 +153,33 @@ impl Desk {
 }
 
 /// As a clock on the wall has it, for other processes.
+/// Nothing is issued under a certificate that is not valid yet by the clock here, or not any more, and whoever asks would wait for it in
+/// vain.
+fn valid_at_both(
+    certificate: &DelegationCertificate<'_>,
+    theirs: Option<u64>,
+    now: UnixTime,
+) -> Result<(), TurnedAway> {
+    let Some(theirs) = theirs.map(from_seconds) else {
+        return Ok(());
+    };
+    let (begin, end) = (certificate.not_before(), certificate.not_after());
+    let is_valid = |time: UnixTime| begin <= time && time <= end;
+    match is_valid(theirs) && !is_valid(now) {
+        false => Ok(()),
+        true => Err(TurnedAway::new(
+            Refusal::Clock,
+            format!(
+                "the certificate is valid from {} to {}: its clock says {} and that of whoever asks {}: set the one that is wrong",
+                Moment(begin),
+                Moment(end),
+                Moment(now),
+                Moment(theirs)
+            ),
+        )),
+    }
+}
+
 fn of(full: Full, now: UnixTime, uptime: u64) -> Pause {
     Pause {
         cause: match full.reached {

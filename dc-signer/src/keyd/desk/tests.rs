@@ -292,6 +292,41 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
 }
 
 #[test]
+fn a_try_says_that_a_certificate_has_not_begun_by_the_clock_here() {
+    let rig = Rig::new();
+    let desk = rig.open("");
+    let certificate = Sha256::of(rig.certificate.der());
+    let (begin, end) = (rig.certificate.not_before(), rig.certificate.not_after());
+    let (begin, end) = (begin.as_secs(), end.as_secs());
+    let tried = |theirs, now| {
+        let key = (&certificate, Role::Server);
+        desk.try_key(key, None, theirs, dc_pki::time::from_seconds(now))
+    };
+    for (theirs, now) in [
+        (begin, begin - 1),
+        (begin + 600, begin - 3000),
+        (end, end + 1),
+    ] {
+        let refused = tried(Some(theirs), now).unwrap_err();
+        assert_eq!(refused.reason, Refusal::Clock, "{theirs} {now}");
+        let now = Moment::at(now).to_string();
+        assert!(refused.detail.contains(&now), "{}", refused.detail);
+    }
+    // A service that knows that it has not begun, or is over, asks about the key.
+    for (theirs, now) in [
+        (None, begin - 1),
+        (Some(begin - 1), begin - 1),
+        (Some(begin), begin),
+        (Some(end + 1), end + 1),
+    ] {
+        assert!(
+            matches!(tried(theirs, now), Ok(Answer::Works)),
+            "{theirs:?} {now}"
+        );
+    }
+}
+
+#[test]
 fn the_rate_is_kept_over_restarts_and_only_what_is_issued_counts() {
     let rig = Rig::new();
     let more = "per_minute = 3\n";
