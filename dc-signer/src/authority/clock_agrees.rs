@@ -6,7 +6,8 @@ use super::Error;
 use super::guard::{ClockError, RELEASED, is_apart};
 use dc_store::Store;
 
-/// Checks a time of somebody's command by the database server's clock, which a service would not work against either.
+/// Checks a time of somebody's command by the database server's clock, which a service would not work against either; where there is no
+/// server, by the time that a service on the same file has taken for right.
 ///
 /// Fails with [`Error::Clock`].
 pub async fn clock_agrees(store: &Store, now: UnixTime) -> Result<(), Error> {
@@ -14,7 +15,7 @@ pub async fn clock_agrees(store: &Store, now: UnixTime) -> Result<(), Error> {
         return Err(ClockError::BeforeRelease { now }.into());
     }
     let Some(said) = store.clock().await? else {
-        return Ok(());
+        return not_behind(store, now).await;
     };
     let database = said.time.as_secs();
     match is_apart(now.as_secs(), database) {
@@ -24,5 +25,14 @@ pub async fn clock_agrees(store: &Store, now: UnixTime) -> Result<(), Error> {
         }
         .into()),
         false => Ok(()),
+    }
+}
+
+async fn not_behind(store: &Store, now: UnixTime) -> Result<(), Error> {
+    let replicas = store.replicas(now).await?;
+    let believed = replicas.iter().filter_map(|replica| replica.clock).max();
+    match believed.filter(|latest| is_apart(now.as_secs(), latest.as_secs()) && now < *latest) {
+        Some(latest) => Err(ClockError::Behind { now, latest }.into()),
+        None => Ok(()),
     }
 }

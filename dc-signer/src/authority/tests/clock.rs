@@ -161,6 +161,18 @@ async fn a_command_works_by_no_clock_but_the_servers(database: &Database) {
             (_, other) => panic!("{other:?}"),
         }
     }
+    // A service here has taken the clock for right: whoever's is an hour behind that ends what is not over, or brings it back.
+    bench.authority.report(bench.now).await.unwrap();
+    let behind = crate::testing::registry::at(bench.now.as_secs() - 3600);
+    let refusal = clock_agrees(&bench.store, behind).await;
+    match (database.location.clone(), refusal) {
+        (Location::File(_), Err(Error::Clock(ClockError::Behind { latest, .. }))) => {
+            assert_eq!(latest, bench.now);
+        }
+        (Location::Postgres(_), Err(Error::Clock(ClockError::Apart { .. }))) => {}
+        (_, other) => panic!("{other:?}"),
+    }
+    clock_agrees(&bench.store, bench.now).await.unwrap();
     let long_ago = crate::testing::registry::at(1_000_000_000);
     let refusal = clock_agrees(&bench.store, long_ago).await;
     let Err(Error::Clock(ClockError::BeforeRelease { .. })) = refusal else {
