@@ -49,6 +49,13 @@ impl Error {
             Self::Pki(PkiError::Process { fault, .. }) if *fault != ProcessFault::NoMessages => {
                 Kind::ZoneNotReady
             }
+            // It is not valid now, by the clock of whoever has looked: no device can do anything about that.
+            Self::Pki(PkiError::Refused {
+                source:
+                    dc_core::Error::CertificateNotValid { .. }
+                    | dc_core::Error::ExpiryAfterCertificate { .. }
+                    | dc_core::Error::ValidityTooLong { .. },
+            }) => Kind::ZoneNotReady,
             // Another signer has the key, or this one will.
             Self::Setup(SetupError::SecretsNotHere { .. }) => Kind::NotReady,
             Self::ListTooLong(_) | Self::Pki(_) | Self::Setup(_) => Kind::Internal,
