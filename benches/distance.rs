@@ -357,7 +357,7 @@ const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_0
 /// A credential and a chain of one certificate, in JSON.
 const ANSWER: usize = 2048;
 /// More than any store enrols in a second.
-const MOST: u32 = 2000;
+const MOST: u32 = 4000;
 /// Devices that have enrolled, and renew.
 const RENEWING: u32 = 20_000;
 const FIRST: u32 = 1_000_000_000;

@@ -44,7 +44,7 @@ pub(crate) fn run(
     time: Duration,
 ) -> Load {
     let address = running.address();
-    let next = AtomicUsize::new(0);
+    let next = &NEXT;
     let before = [running.processor_time(), processor_time("self")];
     let start = Instant::now();
     let outcomes: Vec<_> = thread::scope(|scope| {
@@ -54,7 +54,7 @@ pub(crate) fn run(
                     work(
                         |device, number| visit(address, device, number),
                         devices,
-                        &next,
+                        next,
                         start + time,
                     )
                 })
@@ -78,6 +78,9 @@ pub(crate) fn run(
         failures: failures.concat(),
     }
 }
+
+/// Counts visits over all loads of a service: one that has a number of before is the same request for it.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 fn work(
     visit: impl Fn(&Device, usize) -> Result<(), String>,

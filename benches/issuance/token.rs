@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::load::{self, Load};
 use crate::report::{ms, percentile};
 use crate::service::{Database, Prepared, Running, What};
@@ -15,14 +15,17 @@ pub(crate) fn compare(
     clients: usize,
     seconds: u64,
 ) {
-    let Some(token) = Prepared::new(database, devices).with_token() else {
+    // Devices of its own: what one service has issued, another one takes for a copy's.
+    let others = device::make(devices.len());
+    let Some(token) = Prepared::new(database, &others).with_token() else {
         return;
     };
     let turn = Duration::from_secs(seconds).div_f64(f64::from(TURNS));
     let running = [&file, &token].map(|prepared| Running::start(What::Everything, prepared));
     let mut loads = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
-        for (running, loads) in running.iter().zip(&mut loads) {
+        let each = running.iter().zip([devices, &others]).zip(&mut loads);
+        for ((running, devices), loads) in each {
             loads.push(load::run(running, devices, load::renew, clients, turn));
         }
     }
@@ -30,8 +33,15 @@ pub(crate) fn compare(
     for (name, sum) in [("key in a file", &file), ("key in a SoftHSM", &token)] {
         println!(
             "{name:18} {:>6.0} issued a second, p50 {:.1} ms, p99 {:.1} ms, server {:.0} µs each, failed {}",
-            sum.rate, sum.half, sum.most, sum.server, sum.failed
+            sum.rate,
+            sum.half,
+            sum.most,
+            sum.server,
+            sum.failures.len()
         );
+        if let Some(why) = sum.failures.first() {
+            println!("{:18} {why}", "");
+        }
     }
     println!(
         "SoftHSM / file: rate {:.2}, p50 {:.2}, p99 {:.2}, server's processor time {:.2}",
@@ -48,7 +58,7 @@ struct Sum {
     half: f64,
     most: f64,
     server: f64,
-    failed: usize,
+    failures: Vec<String>,
 }
 
 impl Sum {
@@ -65,7 +75,10 @@ impl Sum {
             half: ms(percentile(&latencies, 50)),
             most: ms(percentile(&latencies, 99)),
             server: ms(sum(|load| load.server)) * 1e3 / count,
-            failed: loads.iter().map(|load| load.failures.len()).sum(),
+            failures: loads
+                .iter()
+                .flat_map(|load| load.failures.clone())
+                .collect(),
         }
     }
 }
