@@ -1,12 +1,10 @@
 //! A primary that dies or is stopped, and a standby that takes over: nothing that was confirmed is lost.
 
 mod load;
-mod pair;
+pub(crate) mod pair;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-
-use apparatus::{Part, have};
 
 use crate::postgres::Own;
 use crate::ready::command;
@@ -15,21 +13,9 @@ use crate::router::{Router, csr};
 use load::Load;
 use pair::Pair;
 
-/// Two servers with the tables, unless tests with PostgreSQL are skipped.
-fn migrated() -> Option<Pair> {
-    if !have(Part::Postgres) {
-        return None;
-    }
-    let pair = Pair::start();
-    let location = pair.url().parse().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(dc_store::migrate(&location)).unwrap();
-    Some(pair)
-}
-
-/// The same with a service that knows both.
+/// Two servers with a service that knows both, unless tests with PostgreSQL are skipped.
 fn served() -> Option<(Pair, Rig)> {
-    let pair = migrated()?;
+    let pair = Pair::migrated()?;
     let rig = Rig::start_with(&format!("[database]\npostgres = {:?}\n", pair.url()));
     Some((pair, rig))
 }
@@ -77,11 +63,7 @@ fn nothing_that_was_confirmed_is_lost_when_the_primary_dies_and_the_old_one_is_n
         load.goes_on();
         // It says that it is the primary, waits for no standby, and is the first in the configuration.
         pair.primary.start_again();
-        pair.run(
-            &pair.primary,
-            "ALTER SYSTEM RESET synchronous_standby_names",
-        );
-        pair.run(&pair.primary, "SELECT pg_reload_conf()");
+        pair.wait_for_nobody(&pair.primary);
         let old = pair.number(&pair.primary, RECORDS);
         load.goes_on();
         pair.standby.kill();
@@ -123,7 +105,7 @@ fn a_switchover_and_the_way_back_need_no_restart_and_lose_nothing() {
             from.order("stop", "stopped");
             to.order("promote", "promoted");
             // It may wait for a standby from before.
-            pair.follow(from, place);
+            pair.follow(from, "follow", place);
             pair.wait_for_standby(to);
             rig.wait_until("it is ready", || is_ready(&rig));
             load.goes_on();
@@ -156,7 +138,7 @@ fn a_primary_that_hangs_is_left_as_soon_as_its_standby_is_promoted() {
 
 #[test]
 fn people_read_from_a_replica_and_always_what_they_have_changed_and_from_the_primary_without_it() {
-    let Some(pair) = migrated() else { return };
+    let Some(pair) = Pair::migrated() else { return };
     let rig = Rig::start_with(&format!(
         "[database]\npostgres = {:?}\nread = {:?}\n",
         pair.url(),
@@ -200,11 +182,7 @@ fn people_read_from_a_replica_and_always_what_they_have_changed_and_from_the_pri
     let last = log["records"].as_array().unwrap().last().unwrap()["seq"].as_i64();
     assert!(last > Some(records), "{last:?} of {records}");
     pair.run(&pair.standby, "SELECT pg_wal_replay_resume()");
-    pair.run(
-        &pair.primary,
-        "ALTER SYSTEM RESET synchronous_standby_names",
-    );
-    pair.run(&pair.primary, "SELECT pg_reload_conf()");
+    pair.wait_for_nobody(&pair.primary);
     pair.standby.kill();
     rig.wait_until("the replica is left out", || is_left_out(1));
     rig.admin().get("/v1/admin/devices").ok();

@@ -74,7 +74,7 @@ impl Own {
         self.order("kill", "killed");
     }
 
-    /// Starts it again after that.
+    /// Starts it again after that; one that runs, goes on.
     pub(crate) fn start_again(&self) {
         self.order("start", "ready");
     }
@@ -101,18 +101,18 @@ impl Watch {
 /// Its standard input ends with the process that started it. What is written in tests need not
 /// survive this machine's power.
 const WATCH: &str = r#"
-folder=$1 programs=$2 primary=$3 frozen=
+folder=$1 programs=$2 primary=$3 frozen= server=
 trap '' INT TERM
 launch() {
-    "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
+    "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c wal_log_hints=on -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
     server=$!
 }
 start() {
-    launch
+    [ -n "$server" ] && kill -0 $server 2>/dev/null || launch
     tries=0
     until "$programs/psql" -h "$folder" -U postgres -c 'SELECT 1' postgres >/dev/null 2>&1; do
         tries=$((tries + 1))
-        if [ $tries -gt 300 ]; then cat "$folder/log" >&2; kill -QUIT $server; exit 1; fi
+        if [ $tries -gt 1200 ]; then cat "$folder/log" >&2; kill -QUIT $server; exit 1; fi
         sleep 0.1
         # After a kill it does not start before the last process of the old one has ended.
         kill -0 $server 2>/dev/null || launch
@@ -126,20 +126,31 @@ make() {
         "$programs/pg_basebackup" -d "host=$primary user=postgres application_name=standby" -D "$folder/data" -R -X stream -c fast --no-sync
     fi
 }
+copy_or_say() {
+    rm -rf "$folder/data"
+    make >>"$folder/log" 2>&1 && echo follows || { tail "$folder/log" >&2; echo failed; }
+}
+rewind() {
+    "$programs/pg_rewind" -D "$folder/data" --source-server="host=$primary user=postgres dbname=postgres" --no-sync && follow
+}
+follow() {
+    echo "primary_conninfo = 'host=$primary user=postgres application_name=standby'" >>"$folder/data/postgresql.auto.conf"
+    touch "$folder/data/standby.signal"
+}
 make >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 start
 while read -r order; do
     case $order in
-    kill) kill -KILL $server; wait $server 2>/dev/null; echo killed ;;
+    kill) kill -KILL $server; wait $server 2>/dev/null; server=; echo killed ;;
     start) start ;;
-    stop) kill -INT $server; wait $server; echo stopped ;;
+    stop) kill -INT $server; wait $server; server=; echo stopped ;;
     freeze) frozen="$server $(cat /proc/$server/task/$server/children)"; kill -STOP $frozen; echo frozen ;;
     thaw) kill -CONT $frozen 2>/dev/null; echo thawed ;;
     promote) "$programs/pg_ctl" -D "$folder/data" promote -w >>"$folder/log" 2>&1; echo promoted ;;
-    follow\ *)
-        echo "primary_conninfo = 'host=${order#follow } user=postgres application_name=standby'" >>"$folder/data/postgresql.auto.conf"
-        touch "$folder/data/standby.signal"
-        echo follows ;;
+    follow\ *) primary=${order#* }; follow; echo follows ;;
+    copy\ *) primary=${order#* }; copy_or_say ;;
+    # What it needs may be gone already.
+    rewind\ *) primary=${order#* }; rewind >>"$folder/log" 2>&1 && echo follows || copy_or_say ;;
     esac
 done
 [ -z "$frozen" ] || kill -CONT $frozen 2>/dev/null

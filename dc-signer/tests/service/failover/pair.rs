@@ -1,33 +1,53 @@
 //! Two PostgreSQL servers, of which one has all that the other has confirmed.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use apparatus::{Part, have};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::runtime::Runtime;
 
 use crate::postgres::Own;
 
 /// A primary, and a standby that the primary waits for.
-pub(super) struct Pair {
-    pub(super) primary: Own,
-    pub(super) standby: Own,
+pub(crate) struct Pair {
+    pub(crate) primary: Own,
+    pub(crate) standby: Own,
     folders: [String; 2],
     runtime: Runtime,
 }
 
 impl Pair {
-    pub(super) fn start() -> Self {
+    /// Each in a folder of its own, with the tables; none if tests with PostgreSQL are skipped.
+    pub(crate) fn migrated() -> Option<Self> {
         let folder = || {
             let folder = tempfile::Builder::new().prefix("dcpg").tempdir_in("/tmp");
             folder.unwrap().keep()
         };
-        let folders = [folder(), folder()];
-        let primary = Own::start_in(&folders[0]);
-        let standby = Own::start_from(&folders[1], &folders[0].display().to_string());
+        let folders: [PathBuf; 2] = [folder(), folder()];
+        Self::migrated_in([&folders[0], &folders[1]])
+    }
+
+    /// The same in folders that exist.
+    pub(crate) fn migrated_in(folders: [&Path; 2]) -> Option<Self> {
+        if !have(Part::Postgres) {
+            return None;
+        }
+        let pair = Self::start_in(folders);
+        let location = pair.url().parse().unwrap();
+        let migrated = pair.runtime.block_on(dc_store::migrate(&location));
+        migrated.unwrap();
+        Some(pair)
+    }
+
+    fn start_in(folders: [&Path; 2]) -> Self {
+        let folders = folders.map(|folder| folder.display().to_string());
+        let primary = Own::start_in(folders[0].as_ref());
+        let standby = Own::start_from(folders[1].as_ref(), &folders[0]);
         let pair = Self {
             primary,
             standby,
-            folders: folders.map(|folder| folder.display().to_string()),
+            folders,
             runtime: Runtime::new().unwrap(),
         };
         pair.wait_for_standby(&pair.primary);
@@ -35,39 +55,55 @@ impl Pair {
     }
 
     /// The URL of both, the one that is the primary at first being the first.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let [first, second] = &self.folders;
         format!("postgres://postgres@/postgres?host={first},{second}")
     }
 
     /// The URL of the one that is the standby at first.
-    pub(super) fn standby_url(&self) -> &str {
+    pub(crate) fn standby_url(&self) -> &str {
         &self.standby.url
     }
 
     /// Has a server wait for its standby before it confirms anything, and waits until there is one.
-    pub(super) fn wait_for_standby(&self, primary: &Own) {
-        self.run(
-            primary,
-            "ALTER SYSTEM SET synchronous_standby_names = 'standby'",
-        );
-        self.run(primary, "SELECT pg_reload_conf()");
+    pub(crate) fn wait_for_standby(&self, primary: &Own) {
+        assert!(self.has_standby(primary, PATIENCE), "no standby");
+    }
+
+    /// The same; false if there is none within some time.
+    pub(crate) fn has_standby(&self, primary: &Own, patience: Duration) -> bool {
+        self.set(primary, "synchronous_standby_names = 'standby'");
         let sql = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
         let began = Instant::now();
         while self.number(primary, sql) == 0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "no standby");
+            if began.elapsed() > patience {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
     }
 
-    /// Starts a server that was stopped as a standby of the other.
-    pub(super) fn follow(&self, stopped: &Own, folder_of: usize) {
-        let order = format!("follow {}", self.folders[folder_of]);
+    /// Changes a server's configuration.
+    pub(crate) fn set(&self, server: &Own, setting: &str) {
+        self.run(server, &format!("ALTER SYSTEM SET {setting}"));
+        self.run(server, "SELECT pg_reload_conf()");
+    }
+
+    /// Has a server confirm what it has alone.
+    pub(crate) fn wait_for_nobody(&self, primary: &Own) {
+        self.set(primary, "synchronous_standby_names = ''");
+    }
+
+    /// Starts a server that was stopped as a standby of the one that was the first or the second at first, which its database
+    /// goes on from as it is (`follow`), is brought back to (`rewind`), or is copied from anew (`copy`).
+    pub(crate) fn follow(&self, stopped: &Own, how: &str, place: usize) {
+        let order = format!("{how} {}", self.folders[place]);
         stopped.order(&order, "follows");
         stopped.start_again();
     }
 
-    pub(super) fn number(&self, server: &Own, sql: &str) -> i64 {
+    pub(crate) fn number(&self, server: &Own, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&server.url).await.unwrap();
@@ -76,7 +112,7 @@ impl Pair {
         })
     }
 
-    pub(super) fn texts(&self, server: &Own, sql: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, server: &Own, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&server.url).await.unwrap();
@@ -85,7 +121,7 @@ impl Pair {
         })
     }
 
-    pub(super) fn run(&self, server: &Own, sql: &str) {
+    pub(crate) fn run(&self, server: &Own, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         self.runtime.block_on(async {
             let mut connection = PgConnection::connect(&server.url).await.unwrap();
@@ -93,3 +129,5 @@ impl Pair {
         });
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(60);
