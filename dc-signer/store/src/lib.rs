@@ -7,6 +7,7 @@ pub mod export;
 mod filter;
 mod hosts;
 mod in_use;
+mod kept;
 mod location;
 mod operations;
 pub mod owner;

@@ -5,16 +5,13 @@
 //! not for each record: what was recorded in the last seconds before a signer is killed, it does not know.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
-use super::sqlite::not_opened;
-use super::{Error, Store};
+use super::{Error, Store, kept};
 use crate::registry::{Head, Record, Sha256};
 
 /// The newest end of the log that was seen.
@@ -47,22 +44,12 @@ struct Stored {
 ///
 /// Fails with [`Error::NotPermitted`] and [`Error::Corrupt`].
 pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
-    let path = folder.join(FILE);
-    let json = match path.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        found => found.and_then(|_| read(&path)),
+    let Some(json) = kept::get(folder, FILE)? else {
+        return Ok(None);
     };
-    let stored = serde_json::from_slice(&json.map_err(|error| not_opened(&path, error))?);
-    let Stored { seq, hash } = stored.map_err(|_| BAD)?;
+    let Stored { seq, hash } = serde_json::from_slice(&json).map_err(|_| BAD)?;
     let hash: Sha256 = hash.parse().map_err(|_| BAD)?;
     Ok(Some(Head { seq, hash }))
-}
-
-/// Reads a file up to the limit: cut off there, it is no JSON any more.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut json = Vec::new();
-    File::open(path)?.take(MAX_LEN).read_to_end(&mut json)?;
-    Ok(json)
 }
 
 /// Checks that a database is no older copy than the one of which a data folder knows.
@@ -91,25 +78,7 @@ pub fn accept_in(folder: &Path, head: Head) -> Result<(), Error> {
         hash: head.hash.to_string(),
     };
     let json = serde_json::to_vec(&stored).expect("a number and a text are JSON");
-    write(folder, &json).map_err(|error| not_opened(&folder.join(FILE), error))
-}
-
-/// Under a temporary name first, which only the owner can read.
-fn write(folder: &Path, json: &[u8]) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(folder).map_err(without_path)?;
-    file.write_all(json).map_err(without_path)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(FILE))
-        .map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
-}
-
-/// A temporary name says nothing to whoever reads the error.
-fn without_path(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(_) => error,
-        None => error.kind().into(),
-    }
+    kept::put(folder, FILE, &json)
 }
 
 impl Seen {
@@ -298,8 +267,6 @@ fn alone(folder: &Path) -> Option<File> {
 /// The target of its lines in the log: filters that name the signer hold for its database as well.
 const LOG: &str = "dc_signer::store";
 const FILE: &str = "audit-head.json";
-/// Many times what it has.
-const MAX_LEN: u64 = 4096;
 const BAD: Error = Error::Corrupt {
     place: "audit-head.json of the data folder",
 };
