@@ -25,6 +25,7 @@ mod sqlite;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod types;
 
 pub use act::Act;

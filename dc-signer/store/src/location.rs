@@ -13,6 +13,7 @@ use super::postgres::Postgres;
 use super::schema::{self, Schema};
 use super::seen::Seen;
 use super::sqlite::{self, Sqlite};
+use super::timeline::Timelines;
 use super::{Error, Observer, Store};
 
 /// Where a database is.
@@ -106,15 +107,17 @@ pub async fn open_knowing(
     folder: &Path,
     observer: Option<Arc<dyn Observer>>,
 ) -> Result<Arc<Store>, Error> {
-    open_with(location, node, Some(Seen::open(folder)?), observer).await
+    open_with(location, node, Some(folder), observer).await
 }
 
 async fn open_with(
     location: &Location,
     node: &str,
-    seen: Option<Seen>,
+    folder: Option<&Path>,
     observer: Option<Arc<dyn Observer>>,
 ) -> Result<Arc<Store>, Error> {
+    let seen = folder.map(Seen::open).transpose()?;
+    let timelines = folder.map(Timelines::open).transpose()?;
     if let Location::File(path) = location {
         if !sqlite::is_there(path)? {
             return Err(Error::SchemaTooOld {
@@ -129,18 +132,18 @@ async fn open_with(
         Location::File(_) => None,
     };
     let read = read.map(|servers| Database::Postgres(Box::new(servers)));
-    let database = database(location).await?;
+    let database = database(location, timelines.unwrap_or_default()).await?;
     Ok(Arc::new(
         Store::open(database, read, node, seen, observer).await?,
     ))
 }
 
 /// A file that exists, or a server that answers.
-async fn database(location: &Location) -> Result<Database, Error> {
+async fn database(location: &Location, timelines: Timelines) -> Result<Database, Error> {
     Ok(match location {
         Location::File(path) => Database::Sqlite(Box::new(Sqlite::open(path))),
         Location::Postgres(url) => {
-            let server = Postgres::open(url)?;
+            let server = Postgres::open(url, timelines)?;
             server.reach().await?;
             Database::Postgres(Box::new(server))
         }
@@ -166,7 +169,7 @@ pub async fn look(location: &Location) -> Result<Schema, Error> {
             found: 0,
             needed: schema::newest(&sqlite::MIGRATOR),
         }),
-        location => schema::look(&database(location).await?).await,
+        location => schema::look(&database(location, Timelines::default()).await?).await,
     }
 }
 
@@ -178,5 +181,5 @@ pub async fn migrate(location: &Location) -> Result<Schema, Error> {
     if let Location::File(path) = location {
         sqlite::create(path)?;
     }
-    schema::migrate(&database(location).await?).await
+    schema::migrate(&database(location, Timelines::default()).await?).await
 }

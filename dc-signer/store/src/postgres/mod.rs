@@ -18,6 +18,7 @@ use super::servers::Servers as Status;
 use super::shape::Expected;
 use super::sql::{Batch, Kind, Value};
 use super::sqlite::expected;
+use super::timeline::Timelines;
 
 mod arrays;
 mod at_once;
@@ -46,11 +47,12 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Opens a database by its URL; connects when it is first used.
+    /// Opens a database by its URL, of which these timelines are known; connects when it is first used.
     ///
     /// Fails with [`Error::Url`], and with [`Error::Database`] if it is no URL.
-    pub(super) fn open(url: &str) -> Result<Self, Error> {
-        Self::of(&Hosts::parse(url).map_err(|fault| Error::Url { fault })?)
+    pub(super) fn open(url: &str, timelines: Timelines) -> Result<Self, Error> {
+        let hosts = Hosts::parse(url).map_err(|fault| Error::Url { fault })?;
+        Self::of(&hosts, timelines)
     }
 
     /// The same for replicas, of which any will do.
@@ -58,15 +60,16 @@ impl Postgres {
     /// Fails as [`Self::open`] does.
     pub(super) fn to_read(url: &str) -> Result<Self, Error> {
         let hosts = Hosts::parse(url).map_err(|fault| Error::Url { fault })?;
-        Self::of(&Hosts {
+        let hosts = Hosts {
             primary: false,
             ..hosts
-        })
+        };
+        Self::of(&hosts, Timelines::default())
     }
 
-    fn of(hosts: &Hosts) -> Result<Self, Error> {
+    fn of(hosts: &Hosts, timelines: Timelines) -> Result<Self, Error> {
         Ok(Self {
-            servers: Arc::new(Servers::new(hosts)?),
+            servers: Arc::new(Servers::new(hosts, timelines)?),
             expected: OnceCell::new(),
         })
     }

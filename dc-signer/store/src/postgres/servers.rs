@@ -4,7 +4,7 @@
 //! before anything else is done, and another pool takes the place of the old one if another server is the primary now.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Error;
 use crate::hosts::Hosts;
+use crate::timeline::Timelines;
 
 use super::error::classify;
 use super::no_answer;
@@ -31,6 +32,8 @@ pub(super) struct Servers {
     all: Vec<PgConnectOptions>,
     /// Set if only the primary is used.
     primary: bool,
+    /// A primary is not used if a newer one was.
+    timelines: Timelines,
     chosen: Mutex<Arc<Chosen>>,
     /// How it went when they were asked last, and when that was over. Whoever has it asks; the others need not ask as well.
     asked: tokio::sync::Mutex<Option<(Instant, Result<(), Error>)>>,
@@ -41,8 +44,6 @@ pub(super) struct Servers {
 struct Chosen {
     place: usize,
     pool: PgPool,
-    /// The highest timeline that a primary was found on: each promotion of a standby begins another one.
-    timeline: AtomicU32,
     /// Set if it may not be the primary any more.
     is_doubted: AtomicBool,
     /// Has no permit, and is closed once another server is used.
@@ -50,11 +51,10 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn new(place: usize, pool: PgPool, timeline: u32, is_doubted: bool) -> Self {
+    fn new(place: usize, pool: PgPool, is_doubted: bool) -> Self {
         Self {
             place,
             pool,
-            timeline: timeline.into(),
             is_doubted: is_doubted.into(),
             replaced: Semaphore::new(0),
         }
@@ -100,7 +100,7 @@ impl Servers {
     /// Connects to none yet.
     ///
     /// Fails with [`Error::Url`].
-    pub(super) fn new(hosts: &Hosts) -> Result<Self, Error> {
+    pub(super) fn new(hosts: &Hosts, timelines: Timelines) -> Result<Self, Error> {
         let mut all = Vec::with_capacity(hosts.urls.len());
         for url in &hosts.urls {
             let options: PgConnectOptions = url.parse().map_err(classify)?;
@@ -113,11 +113,11 @@ impl Servers {
             chosen: Mutex::new(Arc::new(Chosen::new(
                 0,
                 pool::open(first, is_one),
-                0,
                 !is_one,
             ))),
             all,
             primary: hosts.primary,
+            timelines,
             asked: tokio::sync::Mutex::default(),
             closed: false.into(),
         })
@@ -245,30 +245,29 @@ impl Servers {
         if self.primary && found.len() > 1 {
             self.tell_of_several(&found);
         }
-        let known = before.timeline.load(Ordering::Relaxed);
-        match found.first() {
-            Some((place, found)) if found.timeline >= known => {
-                self.choose(&before, *place, *found);
-                Ok(())
-            }
-            Some((place, found)) => Err(self.gone_back(*place, found.timeline, known)),
-            None => Err(self.why_none(answers)),
+        let Some((place, found)) = found.first() else {
+            return Err(self.why_none(answers));
+        };
+        let known = self.timelines.newest_of(found.system_identifier);
+        if found.timeline < known {
+            return Err(self.gone_back(*place, found.timeline, known));
         }
+        self.choose(&before, *place, *found);
+        Ok(())
     }
 
     fn choose(&self, before: &Arc<Chosen>, place: usize, found: Found) {
-        let known = before.timeline.load(Ordering::Relaxed);
-        let timeline = found.timeline.max(known);
+        self.timelines
+            .use_one(found.system_identifier, found.timeline);
         if place == before.place {
             before.is_doubted.store(false, Ordering::Relaxed);
-            before.timeline.store(timeline, Ordering::Relaxed);
             return;
         }
         let Some(options) = self.all.get(place) else {
             return;
         };
         let pool = pool::open(options.clone(), false);
-        *self.lock() = Arc::new(Chosen::new(place, pool, timeline, false));
+        *self.lock() = Arc::new(Chosen::new(place, pool, false));
         let (server, timeline) = (name(options), found.timeline);
         tracing::warn!(target: LOG, server, timeline, "the database is used at another server");
         // Whoever waits for an answer of the old one shall not wait for long.
@@ -280,8 +279,9 @@ impl Servers {
     fn tell_of_several(&self, found: &[(usize, Found)]) {
         let names: Vec<String> = found
             .iter()
-            .map(|(place, Found { timeline, records })| {
+            .map(|(place, found)| {
                 let name = self.name(*place);
+                let (timeline, records) = (found.timeline, found.records);
                 format!("{name} (timeline {timeline}, {records} records)")
             })
             .collect();
@@ -290,8 +290,12 @@ impl Servers {
 
     fn gone_back(&self, place: usize, found: u32, known: u32) -> Error {
         let name = self.name(place);
+        let forget = match self.timelines.file() {
+            Some(file) => format!("remove {} and restart this service", file.display()),
+            None => "begin again".to_owned(),
+        };
         unavailable(format!(
-            "{name} says that it is the primary, on timeline {found}, and one on timeline {known} was promoted since: start that one, or restart this service if it is gone for good"
+            "{name} says that it is the primary, on timeline {found}, and one on timeline {known} was promoted since: start that one, or, if it is gone for good, {forget}"
         ))
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Found {
     pub(super) timeline: u32,
     /// How many records its audit log has; 0 if there is none yet.
     pub(super) records: u64,
+    /// Which database it is: primary and standbys have the same number, and no other has; 0 if it does not say.
+    pub(super) system_identifier: i64,
 }
 
 /// A server that cannot be used.
@@ -75,9 +77,11 @@ pub(super) async fn probe(options: &PgConnectOptions, is_primary: bool) -> Resul
 async fn ask(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
     let timeline = number(connection, TIMELINE).await?;
     let records = number(connection, RECORDS).await?;
+    let system_identifier = number(connection, SYSTEM).await?;
     Ok(Found {
         timeline: u32::try_from(timeline).unwrap_or(0),
         records: u64::try_from(records).unwrap_or(0),
+        system_identifier,
     })
 }
 
@@ -93,6 +97,7 @@ async fn number(connection: &mut PgConnection, sql: &'static str) -> Result<i64,
 /// The first eight digits of the name of the file that the next write goes to. What the last checkpoint says is older.
 const TIMELINE: &str =
     "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint";
+const SYSTEM: &str = "SELECT system_identifier FROM pg_control_system()";
 const RECORDS: &str = "SELECT seq FROM audit_head WHERE one = 1";
 /// How long a server may take. One that takes longer is of no use to whoever waits.
 const LIMIT: Duration = Duration::from_secs(2);
