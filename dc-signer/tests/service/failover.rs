@@ -4,7 +4,7 @@ mod load;
 pub(crate) mod pair;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::postgres::Own;
 use crate::ready::command;
@@ -58,7 +58,6 @@ fn nothing_that_was_confirmed_is_lost_when_the_primary_dies_and_the_old_one_is_n
         let began = Instant::now();
         pair.standby.order("promote", "promoted");
         rig.wait_until("it is ready again", || is_ready(&rig));
-        assert!(began.elapsed() < Duration::from_secs(15));
         println!("ready {:?} after the promotion", began.elapsed());
         load.goes_on();
         // It says that it is the primary, waits for no standby, and is the first in the configuration.
@@ -138,8 +137,8 @@ fn a_primary_that_hangs_is_left_as_soon_as_its_standby_is_promoted() {
         pair.standby.order("promote", "promoted");
         load.goes_on();
         println!("requests go on {:?} after the promotion", began.elapsed());
-        // Less than a statement may take.
-        assert!(began.elapsed() < Duration::from_secs(20));
+        // Those who waited for it did not do so until their time was up.
+        assert!(rig.log().contains("before another server took over"));
         pair.primary.kill();
     });
     println!("{}", load.report());

@@ -16,7 +16,7 @@ use crate::sql::{Batch, Kind, Value, corrupt};
 
 use super::literal::inline_batch;
 use super::plan::{self, Plan, STALE, stop_unless, why_stopped};
-use super::{Postgres, in_time, no_answer, shape};
+use super::{Postgres, in_time, shape};
 
 /// Records that have no place yet.
 pub(crate) struct Chain<'a> {
@@ -91,12 +91,8 @@ impl Postgres {
         let server = Arc::clone(&session.server);
         let answer = in_time(&server, query.fetch_all(session.connection()?)).await;
         match answer {
-            None => {
-                session.server.doubt();
-                session.hang_up();
-                Err(no_answer(super::ANSWER).into())
-            }
-            Some(Err(error)) => {
+            Err(why) => Err(session.unanswered(why).into()),
+            Ok(Err(error)) => {
                 // The server has rolled back, if it has said what is wrong.
                 session.in_transaction = error.as_database_error().is_none();
                 match why_stopped(&error) {
@@ -104,7 +100,7 @@ impl Postgres {
                     _ => Err(session.failed(error).into()),
                 }
             }
-            Some(Ok(rows)) => {
+            Ok(Ok(rows)) => {
                 session.in_transaction = false;
                 Ok(rows)
             }

@@ -189,16 +189,22 @@ impl PostgresSession {
         self.settle(answer).map(|_| ())
     }
 
-    fn settle<T>(&mut self, answer: Option<Result<T, sqlx::Error>>) -> Result<T, Error> {
+    fn settle<T>(
+        &mut self,
+        answer: Result<Result<T, sqlx::Error>, Unanswered>,
+    ) -> Result<T, Error> {
         match answer {
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) => Err(self.failed(error)),
-            None => {
-                self.server.doubt();
-                self.hang_up();
-                Err(no_answer(ANSWER))
-            }
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.failed(error)),
+            Err(why) => Err(self.unanswered(why)),
         }
+    }
+
+    /// Nobody knows what the connection would answer next.
+    fn unanswered(&mut self, why: Unanswered) -> Error {
+        self.server.doubt();
+        self.hang_up();
+        why.into()
     }
 
     /// A connection that broke, or that reads alone, is not used again, and its server is doubted: it may not be the primary any more.
@@ -235,12 +241,33 @@ impl Drop for PostgresSession {
 
 /// The answer to a statement, if it comes in time, and before another server is used: a server that has stopped, or a network that
 /// swallows everything, never gives one.
-async fn in_time<T>(server: &Used, answer: impl Future<Output = T>) -> Option<T> {
+async fn in_time<T>(server: &Used, answer: impl Future<Output = T>) -> Result<T, Unanswered> {
     let waited = timeout(ANSWER, answer);
     tokio::select! {
         biased;
-        waited = waited => waited.ok(),
-        () = server.replaced() => None,
+        waited = waited => waited.map_err(|_| Unanswered::Late),
+        () = server.replaced() => Err(Unanswered::Replaced),
+    }
+}
+
+/// Why there is no answer to a statement.
+#[derive(Clone, Copy, Debug)]
+enum Unanswered {
+    /// It took too long.
+    Late,
+    /// Another server is used.
+    Replaced,
+}
+
+impl From<Unanswered> for Error {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Late => no_answer(ANSWER),
+            Unanswered::Replaced => classify(sqlx::Error::Io(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "no answer before another server took over",
+            ))),
+        }
     }
 }
 
