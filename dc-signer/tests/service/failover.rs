@@ -6,6 +6,8 @@ pub(crate) mod pair;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use serde_json::json;
+
 use crate::postgres::Own;
 use crate::ready::command;
 use crate::rig::Rig;
@@ -97,6 +99,60 @@ fn nothing_that_was_confirmed_is_lost_when_the_primary_dies_and_the_old_one_is_n
     let (added, said) = command(&add, &config);
     assert!(!added && said.contains("older copy"), "{said}");
     assert_eq!(pair.number(&pair.primary, RECORDS), old);
+}
+
+#[test]
+fn what_a_primary_comes_back_with_is_told_to_nobody_before_its_standby_has_it() {
+    let Some((pair, rig)) = served() else { return };
+    let (router, _) = Router::enrolled(&rig, "renews");
+    let (stolen, enrolled) = Router::enrolled(&rig, "stolen");
+    let suspend = format!(
+        "/v1/admin/devices/{}/suspend",
+        enrolled["device"].as_str().unwrap()
+    );
+    let csr = csr();
+    let renew = || router.renew(&csr, "later");
+    let because = json!({"reason": "it was stolen"});
+    let suspend = || rig.admin().post(&suspend, &because);
+    pair.standby.kill();
+    let records = pair.number(&pair.primary, RECORDS);
+    std::thread::scope(|scope| {
+        scope.spawn(renew);
+        scope.spawn(suspend);
+        rig.wait_until("both wait for the standby", || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            pair.number(&pair.primary, waiting) > 0
+        });
+        assert_eq!(pair.number(&pair.primary, RECORDS), records);
+        pair.primary.kill();
+    });
+    pair.primary.start_again();
+    // It has what it confirmed to nobody.
+    assert!(pair.number(&pair.primary, RECORDS) > records);
+    for _ in 0..3 {
+        renew().refused(503, "storage-unavailable");
+        suspend().refused(503, "storage-unavailable");
+        stolen
+            .renew(&csr, "mine")
+            .refused(503, "storage-unavailable");
+    }
+    rig.wait_until("it says why", || {
+        rig.log().contains("does not confirm what it shows")
+    });
+    pair.standby.start_again();
+    rig.wait_until("it is ready", || is_ready(&rig));
+    let given = renew().ok()["credentials"][0]["sha256"].clone();
+    assert!(matches!(suspend().status, 200 | 409));
+    pair.primary.kill();
+    pair.standby.order("promote", "promoted");
+    rig.wait_until("it is ready", || is_ready(&rig));
+    has_all(
+        &BTreeSet::from([given.as_str().unwrap().to_owned()]),
+        &rig,
+        &pair,
+        &pair.standby,
+    );
+    stolen.renew(&csr, "mine").refused(403, "device-suspended");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Connections to one server.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
@@ -26,8 +28,8 @@ pub(super) fn options(options: PgConnectOptions, is_primary: bool) -> PgConnectO
     options.disable_statement_logging()
 }
 
-/// Connects when it is first used. One of several servers is given up sooner.
-pub(super) fn open(options: PgConnectOptions, is_only: bool) -> PgPool {
+/// Connects when it is first used, and counts how often. One of several servers is given up sooner.
+pub(super) fn open(options: PgConnectOptions, is_only: bool, opened: Arc<AtomicUsize>) -> PgPool {
     let durable = match is_only {
         true => DURABLE,
         false => DURABLE_ON_BOTH,
@@ -36,6 +38,7 @@ pub(super) fn open(options: PgConnectOptions, is_only: bool) -> PgPool {
         .max_connections(CONNECTIONS)
         .acquire_timeout(if is_only { PATIENCE } else { MOMENT })
         .after_connect(move |connection, _| {
+            opened.fetch_add(1, Ordering::Release);
             Box::pin(async move { connection.execute(durable).await.map(|_| ()) })
         })
         // A round trip for each use is too much; a connection that was just used is most likely
@@ -61,7 +64,7 @@ async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool,
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                        WHERE current_setting('synchronous_commit') = 'off'";
 /// The same on the standby that takes over, if there is one that the primary waits for.
-const DURABLE_ON_BOTH: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+pub(super) const DURABLE_ON_BOTH: &str = "SELECT set_config('synchronous_commit', 'on', false) \
                                WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 const CONNECTIONS: u32 = 16;
 /// How long an idle connection is believed to be there.

@@ -1,7 +1,8 @@
 //! The servers of a database, and which of them is used: of several, the one that is the primary.
 //!
 //! All connections are to one server. When one cannot be opened, breaks, or refuses to write, all servers are asked at the same time
-//! before anything else is done, and another pool takes the place of the old one if another server is the primary now.
+//! before anything else is done, and another pool takes the place of the old one if another server is the primary now. It is used
+//! once it has confirmed that its standby has what it shows.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sqlx::ConnectOptions;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use tokio::sync::Semaphore;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Error;
@@ -23,8 +23,11 @@ use super::error::classify;
 use super::no_answer;
 use super::pool::{self, MOMENT, PATIENCE};
 
+mod chosen;
 mod probe;
+mod witness;
 
+use chosen::Chosen;
 use probe::{Found, Refused, probe};
 
 /// The servers of a database.
@@ -38,31 +41,6 @@ pub(super) struct Servers {
     /// How it went when they were asked last, and when that was over. Whoever has it asks; the others need not ask as well.
     asked: tokio::sync::Mutex<Option<(Instant, Result<(), Error>)>>,
     closed: AtomicBool,
-}
-
-/// The server that is used.
-struct Chosen {
-    place: usize,
-    pool: PgPool,
-    /// Set if it may not be the primary any more.
-    is_doubted: AtomicBool,
-    /// Has no permit, and is closed once another server is used.
-    replaced: Semaphore,
-}
-
-impl Chosen {
-    fn new(place: usize, pool: PgPool, is_doubted: bool) -> Self {
-        Self {
-            place,
-            pool,
-            is_doubted: is_doubted.into(),
-            replaced: Semaphore::new(0),
-        }
-    }
-
-    fn doubt(&self) {
-        self.is_doubted.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The server that a connection is to.
@@ -107,14 +85,14 @@ impl Servers {
             all.push(pool::options(options, hosts.primary));
         }
         let first = all.first().cloned().unwrap_or_default();
-        let is_one = all.len() < 2;
-        Ok(Self {
+        let is_only = all.len() < 2;
+        let chosen = Chosen::new(0, first, is_only);
+        if !is_only {
             // The first of several need not be the primary.
-            chosen: Mutex::new(Arc::new(Chosen::new(
-                0,
-                pool::open(first, is_one),
-                !is_one,
-            ))),
+            chosen.doubt();
+        }
+        Ok(Self {
+            chosen: Mutex::new(Arc::new(chosen)),
             all,
             primary: hosts.primary,
             timelines,
@@ -141,10 +119,14 @@ impl Servers {
         let (began, chosen) = (Instant::now(), self.chosen());
         let only = self.only();
         if only.is_some() || !chosen.is_doubted.load(Ordering::Relaxed) {
-            match (chosen.pool.acquire().await, only) {
-                (Ok(connection), _) => return Ok((connection, self.using(chosen))),
+            let acquired = chosen.pool.acquire().await;
+            let is_confirmed = acquired.is_ok() && self.has_confirmed(&chosen).await;
+            match (acquired, only) {
+                (Ok(connection), _) if is_confirmed => {
+                    return Ok((connection, self.using(chosen)));
+                }
                 (Err(error), Some(only)) => return Err(self.why_not(error, only).await),
-                (Err(_), None) => {}
+                _ => {}
             }
         }
         if self.closed.load(Ordering::Relaxed) {
@@ -154,7 +136,18 @@ impl Servers {
         self.ask(began).await?;
         let chosen = self.chosen();
         let connection = chosen.pool.acquire().await.map_err(classify)?;
-        Ok((connection, self.using(chosen)))
+        match self.has_confirmed(&chosen).await {
+            true => Ok((connection, self.using(chosen))),
+            false => Err(unavailable(format!(
+                "{} has ended, or was started again, just now",
+                self.name(chosen.place)
+            ))),
+        }
+    }
+
+    /// True if a server's standby has what it shows, or nobody promotes one.
+    async fn has_confirmed(&self, chosen: &Chosen) -> bool {
+        self.only().is_some() || !self.primary || chosen.witness.has_seen_all().await
     }
 
     fn using(self: &Arc<Self>, chosen: Arc<Chosen>) -> Used {
@@ -249,31 +242,57 @@ impl Servers {
             return Err(self.why_none(answers));
         };
         let known = self.timelines.newest_of(found.system_identifier);
-        if found.timeline < known {
-            return Err(self.gone_back(*place, found.timeline, known));
+        match found.timeline >= known {
+            true => self.choose(&before, *place, *found).await,
+            false => Err(self.gone_back(*place, found.timeline, known)),
         }
-        self.choose(&before, *place, *found);
-        Ok(())
     }
 
-    fn choose(&self, before: &Arc<Chosen>, place: usize, found: Found) {
+    /// Uses a server as soon as it has confirmed what it shows.
+    async fn choose(&self, before: &Arc<Chosen>, place: usize, found: Found) -> Result<(), Error> {
+        let Some(options) = self.all.get(place) else {
+            return Ok(());
+        };
+        let is_same = place == before.place;
+        let witness = match is_same && before.witness.is_there().await {
+            true => None,
+            false => self.witness(options).await?,
+        };
+        let chosen = match is_same {
+            true => Arc::clone(before),
+            false => Arc::new(Chosen::new(place, options.clone(), false)),
+        };
+        if let Some(witness) = witness {
+            chosen.witness.set(witness).await;
+        }
         self.timelines
             .use_one(found.system_identifier, found.timeline);
-        if place == before.place {
+        if is_same {
             before.is_doubted.store(false, Ordering::Relaxed);
-            return;
+            return Ok(());
         }
-        let Some(options) = self.all.get(place) else {
-            return;
-        };
-        let pool = pool::open(options.clone(), false);
-        *self.lock() = Arc::new(Chosen::new(place, pool, false));
+        *self.lock() = chosen;
         let (server, timeline) = (name(options), found.timeline);
         tracing::warn!(target: LOG, server, timeline, "the database is used at another server");
         // Whoever waits for an answer of the old one shall not wait for long.
         before.replaced.close();
         let old = before.pool.clone();
         tokio::spawn(async move { old.close().await });
+        Ok(())
+    }
+
+    /// None of those that read alone.
+    async fn witness(&self, options: &PgConnectOptions) -> Result<Option<PgConnection>, Error> {
+        if !self.primary {
+            return Ok(None);
+        }
+        match witness::confirmed(options).await? {
+            Some(witness) => Ok(Some(witness)),
+            None => Err(unavailable(format!(
+                "{} is the primary, and does not confirm what it shows, because the standby that it waits for has not got it: start that one",
+                name(options)
+            ))),
+        }
     }
 
     fn tell_of_several(&self, found: &[(usize, Found)]) {
