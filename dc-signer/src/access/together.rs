@@ -168,10 +168,13 @@ impl Together {
                 count.told[0] = *times;
             }
         }
+        let room = self.quota.period.saturating_mul(self.quota.burst);
         for (key, lasts) in heard {
             let mut shard = self.shard(key);
             let count = shard.entry(*key).or_insert_with(|| Count::new(now));
-            count.full = now + *lasts + self.quota.period.saturating_mul(count.untold);
+            // Nobody has counted more: what says so is of a clock that was wrong.
+            let lasts = *lasts.min(&room);
+            count.full = now + lasts + self.quota.period.saturating_mul(count.untold);
         }
         self.since.store(number, Ordering::Relaxed);
         self.signers.store(among.signers, Ordering::Relaxed);
@@ -284,6 +287,19 @@ mod tests {
             now += Duration::from_secs(5);
         }
         assert!((7..=9).contains(&times), "{times}");
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_for_what_may_be_counted_whatever_another_signer_says() {
+        let (signer, now) = (one_of(2, 0, 5), Instant::now());
+        let key = Sha256::of(b"device");
+        let among = Among {
+            signers: 2,
+            place: 0,
+        };
+        let heard = [(key, Duration::from_secs(40 * 86_400))];
+        signer.exchanged(&[], &heard, 1, among, now);
+        assert_eq!(signer.count(key, now), Err(PERIOD));
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::replicas::reference;
 use crate::connection::{Row, Session};
 use crate::registry::Sha256;
 use crate::sql::{Batch, Kind, Value, int};
@@ -13,7 +14,8 @@ impl Store {
     /// Adds so many uses of each of these keys, of which each lasts for a period; and what any signer has added since the exchange of
     /// this number, without what does not matter any more.
     ///
-    /// It is not in the audit log, and waits for nobody who writes there.
+    /// It is not in the audit log, and waits for nobody who writes there. The time is that of the database server, if there is one: by
+    /// the wrong clock of one signer devices would wait for days at all of them.
     pub async fn exchange_limits(
         &self,
         used: &[(Sha256, u32)],
@@ -21,14 +23,28 @@ impl Store {
         since: i64,
         now: UnixTime,
     ) -> Result<LimitsUsed, Error> {
-        let now = milliseconds(Duration::from_secs(now.as_secs()));
         let exchanging = async {
-            match used {
-                [] => self.look(since, now).await,
-                used => self.add(used, milliseconds(period), since, now).await,
-            }
+            let mut session = self.shared.database.read().await?;
+            let now = reference(&mut session, now).await?;
+            drop(session);
+            let now = now.saturating_mul(1000);
+            self.exchange_limits_at(used, period, since, now).await
         };
         self.timed("exchange_limits", exchanging).await
+    }
+
+    /// The same at a time, in milliseconds since 1970.
+    pub(crate) async fn exchange_limits_at(
+        &self,
+        used: &[(Sha256, u32)],
+        period: Duration,
+        since: i64,
+        now: i64,
+    ) -> Result<LimitsUsed, Error> {
+        match used {
+            [] => self.look(since, now).await,
+            used => self.add(used, milliseconds(period), since, now).await,
+        }
     }
 
     async fn look(&self, since: i64, now: i64) -> Result<LimitsUsed, Error> {

@@ -7,6 +7,22 @@ on_both! {
     what_is_over_is_neither_told_nor_kept,
 }
 
+#[tokio::test]
+async fn the_wrong_clock_of_one_signer_keeps_no_device_waiting_at_another() {
+    let Some(db) = Database::postgres().await else {
+        return;
+    };
+    let now = dc_pki::clock::now().unwrap();
+    let ahead = at(now.as_secs() + 40 * 86_400);
+    let exchange = async |used: &[(Sha256, u32)], now| {
+        let done = db.store.exchange_limits(used, HOUR, 0, now).await;
+        done.unwrap().lasts[0].1
+    };
+    exchange(&[(key("a"), 1)], ahead).await;
+    let lasts = exchange(&[], now).await;
+    assert!(lasts <= HOUR, "{lasts:?}");
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn exchange(
@@ -15,7 +31,8 @@ async fn exchange(
     since: i64,
     now: u64,
 ) -> (i64, Vec<(Sha256, u64)>) {
-    let done = store.exchange_limits(used, HOUR, since, at(now)).await;
+    let now = i64::try_from(now * 1000).unwrap();
+    let done = store.exchange_limits_at(used, HOUR, since, now).await;
     let LimitsUsed { number, lasts } = done.unwrap();
     let lasts = lasts.into_iter().map(|(key, lasts)| (key, lasts.as_secs()));
     (number, lasts.collect())
