@@ -20,6 +20,14 @@ pub fn from_http_date(text: &str) -> Option<u64> {
     Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
+/// A moment as an HTTP-date, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+#[must_use]
+pub fn to_http_date(at: UnixTime) -> String {
+    // What is written has four digits for the year.
+    let seconds = at.as_secs().min(LAST_OF_9999);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
 /// The duration that a text such as `6d20h` or `90s` means; none if it means none.
 #[must_use]
 pub fn parse_span(text: &str) -> Option<Duration> {
@@ -150,6 +158,8 @@ impl fmt::Display for BadMoment {
 
 impl std::error::Error for BadMoment {}
 
+const LAST_OF_9999: u64 = 253_402_300_799;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -226,6 +236,9 @@ mod tests {
     fn an_http_date_is_after_1970_or_none() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(from_http_date(date), Some(784_111_777));
+        assert_eq!(to_http_date(from_seconds(784_111_777)), date);
+        let last = to_http_date(from_seconds(u64::MAX));
+        assert_eq!(last, "Fri, 31 Dec 9999 23:59:59 GMT");
         for text in ["", "soon", "Sun, 06 Nov 1904 08:49:37 GMT"] {
             assert_eq!(from_http_date(text), None, "{text}");
         }

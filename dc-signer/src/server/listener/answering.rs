@@ -8,11 +8,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use dc_admission::Whence;
+use dc_pki::clock;
+use dc_pki::time::to_http_date;
 use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
@@ -172,6 +174,8 @@ fn mark(request: &mut Request, address: IpAddr, client: Option<ClientCertificate
 }
 
 /// Whatever it is, a browser takes it for nothing else, and comes over HTTPS the next time too.
+///
+/// The time is that of now: hyper would say the latest that it ever saw, for as long as a clock that was ahead is set back.
 fn protect(response: &mut Response) {
     let headers: [(HeaderName, &'static str); 2] = [
         (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
@@ -181,6 +185,10 @@ fn protect(response: &mut Response) {
         response
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
+    }
+    let date = clock::now().map(to_http_date).map(HeaderValue::try_from);
+    if let Ok(Ok(date)) = date {
+        response.headers_mut().insert(DATE, date);
     }
 }
 
