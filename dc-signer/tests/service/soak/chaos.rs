@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::database::Database;
 use super::process::Signer;
-use crate::client::Answer;
-use crate::postgres::Own;
+use crate::client::{Answer, Client};
 use crate::ready::{command, second_signer};
-use crate::small_disk::SmallDisk;
 
 /// Two signers of one database: the first is killed, and its clock is wrong at times.
 pub(super) struct Signers {
@@ -41,6 +40,17 @@ impl Signers {
         &self.both
     }
 
+    /// One of them, by turns, wherever it listens now.
+    pub(super) fn ask(
+        &self,
+        at: usize,
+        client: &Client,
+        path: &str,
+        json: &serde_json::Value,
+    ) -> std::io::Result<Answer> {
+        self.both[at % 2].reached_by(client).try_post(path, json)
+    }
+
     /// The lines about a request that went wrong.
     pub(super) fn log_of(&self, answer: &Answer) -> String {
         let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -48,6 +58,15 @@ impl Signers {
         let logs = self.both.iter().map(Signer::log).collect::<String>();
         let lines = logs.lines().filter(|line| line.contains(&id));
         lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Neither may have met a database that is older than what it had seen.
+    pub(super) fn saw_no_older_copy(&self) {
+        for signer in &self.both {
+            let log = signer.log();
+            let mut lines = log.lines();
+            assert_eq!(lines.find(|line| line.contains("is an older copy")), None);
+        }
     }
 
     /// The one that is never killed.
@@ -71,8 +90,8 @@ impl Signers {
         }
     }
 
-    /// One after the other: a signer and the server are killed, the server's disk is full, and both are killed while it is.
-    pub(super) fn trouble(&self, server: &Own, disk: &SmallDisk) {
+    /// Kills a signer and the primary, fails over, and fills disks, one after the other and together. Each round is another mixture.
+    pub(super) fn trouble(&self, database: &Database, round: usize) {
         let [killed, _] = &self.both;
         let restart = || {
             let _starting = self.starting.lock().unwrap();
@@ -80,21 +99,24 @@ impl Signers {
             sleep(Duration::from_secs(1));
             killed.start_again();
         };
-        sleep(Duration::from_secs(10));
+        let calm = || sleep(Duration::from_secs(8));
+        calm();
         restart();
-        sleep(Duration::from_secs(10));
-        server.kill();
-        sleep(Duration::from_secs(3));
-        server.start_again();
-        sleep(Duration::from_secs(10));
-        disk.fill();
-        sleep(Duration::from_secs(5));
-        disk.make_room();
-        sleep(Duration::from_secs(10));
-        server.kill();
-        killed.kill();
-        server.start_again();
-        restart();
+        calm();
+        database.fail_over();
+        calm();
+        database.crash();
+        calm();
+        database.fill(round.is_multiple_of(2));
+        calm();
+        database.fill_standby();
+        calm();
+        std::thread::scope(|scope| {
+            scope.spawn(|| database.fail_over());
+            killed.kill();
+            sleep(Duration::from_secs(4));
+            restart();
+        });
     }
 
     /// More connections than are answered, from many addresses, some of them garbage; for some seconds in each minute.
@@ -154,7 +176,7 @@ impl Signers {
             assert!(made.unwrap().status.success());
             for signer in &self.both {
                 let _starting = self.starting.lock().unwrap();
-                let deadline = Instant::now() + Duration::from_secs(120);
+                let deadline = Instant::now() + Duration::from_secs(240);
                 while let Some(said) = refused(signer, folder) {
                     assert!(Instant::now() < deadline, "{said}");
                     if rest(Duration::from_secs(1), over) {

@@ -7,25 +7,27 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use dc_core::{DelegatedCredential, Form};
 use dc_pki::Sha256;
 use rcgen::PublicKeyData as _;
 use serde_json::{Value, json};
 
 use super::chaos::Signers;
-use crate::client::{Answer, Client};
+use super::withdrawn::{How, Withdrawn};
+use crate::client::Answer;
 use crate::router::{Router, csr};
 
 /// All devices that there are and were.
 pub(super) struct Fleet<'a> {
     signers: &'a Signers,
     token: String,
-    /// The name of each device, by its external id.
+    /// The external id of each device, by its name.
     names: Mutex<BTreeMap<String, String>>,
     /// The SHA-256 of the credentials that arrived.
     credentials: Mutex<BTreeSet<String>>,
     asked: AtomicUsize,
     repeated: AtomicUsize,
-    retired: AtomicUsize,
+    pub(super) withdrawn: Withdrawn,
 }
 
 impl<'a> Fleet<'a> {
@@ -37,11 +39,11 @@ impl<'a> Fleet<'a> {
             credentials: Mutex::default(),
             asked: AtomicUsize::new(0),
             repeated: AtomicUsize::new(0),
-            retired: AtomicUsize::new(0),
+            withdrawn: Withdrawn::default(),
         }
     }
 
-    /// One device after the other: it is added, renews some times, and is retired or not.
+    /// One device after the other: it is added, renews some times, and is withdrawn or not.
     pub(super) fn live(&self, place: usize, over: &AtomicBool) {
         for life in 0.. {
             let id = format!("{place}-{life}");
@@ -62,67 +64,65 @@ impl<'a> Fleet<'a> {
             409 => self.find(id, over)?,
             _ => added.json()["id"].as_str().unwrap().to_owned(),
         };
+        let mut last = Value::Null;
         for number in 0..RENEWALS {
-            self.renew(&router, id, &number.to_string(), over)?;
+            last = self.renew(&router, id, number, over)?;
+            sleep(BETWEEN_RENEWALS);
         }
-        if life.is_multiple_of(3) {
-            let path = format!("/v1/admin/devices/{device}/retire");
-            let why = json!({"reason": "a soak"});
-            self.ask_admin(&path, &why, &[200, 409], over)?;
-            self.retired.fetch_add(1, Ordering::Relaxed);
-            for number in 0..4 {
-                let request = json!({"csr": csr(), "idempotency_key": format!("late-{number}")});
-                let answer = self.ask(&router.client, "/v1/renew", &request, number);
-                let is_kept_out = matches!(
-                    answer.as_ref().map(|answer| answer.status),
-                    Ok(0 | 410 | 503) | Err(_)
-                );
-                assert!(is_kept_out, "{id} is retired: {answer:?}");
-            }
-        }
+        let how = match life % 3 {
+            0 => How::Retired,
+            1 => How::Suspended,
+            _ => return Some(()),
+        };
+        let path = format!("/v1/admin/devices/{device}/{}", how.act());
+        // Whoever got no answer does it again, and is told that it is so.
+        self.ask_admin(&path, &json!({"reason": "a soak"}), &[200, 409], over)?;
+        self.withdrawn.add(id, router, how, last);
         Some(())
+    }
+
+    /// The devices that were withdrawn come all the time, with something new and with what was answered before.
+    pub(super) fn come_withdrawn(&self, over: &AtomicBool) {
+        for number in 0.. {
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            self.withdrawn.come(self.signers, number);
+            sleep(Duration::from_millis(100));
+        }
     }
 
     /// The same request to one signer after the other, until one has answered; and to the other once more, which says the same.
-    fn renew(&self, router: &Router, id: &str, key: &str, over: &AtomicBool) -> Option<()> {
-        let request = json!({"csr": csr(), "idempotency_key": key});
-        let (first, at) = self.until(
-            over,
-            |at| self.ask(&router.client, "/v1/renew", &request, at),
-            &[200],
-        )?;
-        let (name, sha256) = self.take(id, &first.json());
-        let again = self.ask(&router.client, "/v1/renew", &request, at + 1);
-        if let Ok(again) = again.as_ref().map_err(drop)
+    fn renew(&self, router: &Router, id: &str, number: usize, over: &AtomicBool) -> Option<Value> {
+        let request = json!({"csr": csr(), "idempotency_key": number.to_string()});
+        let ask = |at: usize| self.signers.ask(at, &router.client, "/v1/renew", &request);
+        let (first, at) = self.until(over, ask, &[200])?;
+        self.take(id, &first.json());
+        if let Ok(again) = ask(at + 1)
             && again.status == 200
         {
-            assert_eq!(
-                again.json()["credentials"],
-                first.json()["credentials"],
-                "{name} {sha256}"
-            );
+            assert_eq!(again.json()["credentials"], first.json()["credentials"]);
             self.repeated.fetch_add(1, Ordering::Relaxed);
         }
-        Some(())
+        Some(request)
     }
 
-    fn take(&self, id: &str, answer: &Value) -> (String, String) {
-        let name = answer["name"].as_str().unwrap().to_owned();
-        let sha256 = answer["credentials"][0]["sha256"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let before = self
-            .names
-            .lock()
-            .unwrap()
-            .insert(id.to_owned(), name.clone());
-        assert!(
-            before.is_none_or(|before| before == name),
-            "{id} has two names"
-        );
-        self.credentials.lock().unwrap().insert(sha256.clone());
-        (name, sha256)
+    /// Keeps what a device was given, as the credential itself has it.
+    fn take(&self, id: &str, answer: &Value) {
+        let pem = answer["credentials"][0]["pem"].as_str().unwrap();
+        let bytes = dc_core::pem::read(pem.as_bytes()).unwrap().remove(0).bytes;
+        let credential = DelegatedCredential::decode(Form::Named, &bytes).unwrap();
+        let name = credential.credential().unique_name.as_ref().unwrap();
+        let name = name.as_str().to_owned();
+        assert_eq!(answer["name"], name);
+        let mut names = self.names.lock().unwrap();
+        let before = names.insert(name.clone(), id.to_owned());
+        drop(names);
+        if let Some(before) = before {
+            assert_eq!(before, id, "two devices have the name {name}");
+        }
+        let sha256 = Sha256::of(&bytes).to_string();
+        self.credentials.lock().unwrap().insert(sha256);
     }
 
     fn find(&self, id: &str, over: &AtomicBool) -> Option<String> {
@@ -152,12 +152,6 @@ impl<'a> Fleet<'a> {
             signer.client().token(&self.token).try_post(path, json)
         };
         Some(self.until(over, post, wanted)?.0)
-    }
-
-    fn ask(&self, client: &Client, path: &str, json: &Value, at: usize) -> std::io::Result<Answer> {
-        self.signers.all()[at % 2]
-            .reached_by(client)
-            .try_post(path, json)
     }
 
     /// Asks until an answer is as wanted; says which time it was. Nobody may be told anything but that it cannot be now.
@@ -190,11 +184,14 @@ impl<'a> Fleet<'a> {
         self.credentials.lock().unwrap().clone()
     }
 
-    pub(super) fn names_are_unique(&self) {
+    /// Each device that got something, with the name that it got, as `ID NAME`.
+    pub(super) fn named(&self) -> BTreeSet<String> {
         let names = self.names.lock().unwrap();
-        let unique: BTreeSet<&String> = names.values().collect();
-        assert_eq!(unique.len(), names.len());
-        assert!(!names.is_empty());
+        let named = names.iter().map(|(name, id)| format!("{id} {name}"));
+        let named: BTreeSet<String> = named.collect();
+        let ids: BTreeSet<&String> = names.values().collect();
+        assert_eq!(ids.len(), names.len(), "a device has two names");
+        named
     }
 }
 
@@ -203,13 +200,15 @@ impl fmt::Display for Fleet<'_> {
         let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         write!(
             f,
-            "{} devices, {} credentials, {} of them asked for again elsewhere, {} devices retired",
+            "{} devices, {} credentials, {} of them asked for again elsewhere; {}",
             self.names.lock().unwrap().len(),
             self.credentials.lock().unwrap().len(),
             count(&self.repeated),
-            count(&self.retired)
+            self.withdrawn
         )
     }
 }
 
 const RENEWALS: usize = 20;
+/// It is no test of speed.
+const BETWEEN_RENEWALS: Duration = Duration::from_millis(150);

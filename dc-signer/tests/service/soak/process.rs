@@ -5,10 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use apparatus::{Part, have};
+use dc_pki::time::{from_seconds, to_http_date};
 
 use crate::client::Client;
 use crate::memory::resident;
-use crate::ready::Service;
+use crate::ready::{Service, stop};
+use crate::rig::{Rig, now};
 
 /// One of the signers.
 pub(super) struct Signer {
@@ -92,7 +98,19 @@ impl Signer {
         super::read(self.config.with_extension("log"))
     }
 
-    pub(super) fn grown(&self) -> Grown {
+    /// The room that it takes between floods: the least of half a minute.
+    pub(super) fn at_rest(&self) -> Grown {
+        let mut least = self.grown();
+        for _ in 0..30 {
+            sleep(Duration::from_secs(1));
+            let now = self.grown();
+            least.files = least.files.min(now.files);
+            least.megabytes = least.megabytes.min(now.megabytes);
+        }
+        least
+    }
+
+    fn grown(&self) -> Grown {
         let running = self.running();
         let pid = running.as_ref().unwrap().pid();
         let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
@@ -111,4 +129,25 @@ fn library() -> String {
     let say = ["-m", "-f", "+0", "sh", "-c", "echo $LD_PRELOAD"];
     let said = Command::new("faketime").args(say).output().unwrap();
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn an_answer_says_what_time_it_is_also_after_a_clock_that_was_ahead() {
+    if !have(Part::Tools) {
+        return;
+    }
+    let mut rig = Rig::start();
+    let config = stop(&mut rig);
+    let signer = Signer::start(&config, &rig.root());
+    for (clock, ahead) in [("+40d", 40 * 86_400), ("+0", 0)] {
+        signer.set_clock(clock);
+        // Whichever of its threads answers.
+        for _ in 0..20 {
+            let seconds = now().as_secs() + ahead;
+            let head = signer.client().get("/healthz").head;
+            let near = (seconds..seconds + 5).map(|second| to_http_date(from_seconds(second)));
+            let mut near = near.map(|date| format!("\r\ndate: {}\r\n", date.to_lowercase()));
+            assert!(near.any(|date| head.contains(&date)), "{clock}: {head}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::time::timeout;
@@ -99,7 +100,7 @@ async fn confirm(options: PgConnectOptions) -> Result<Option<PgConnection>, sqlx
 
 /// True of servers that others run, and that do not have this function, or not for everybody.
 fn cannot_say(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     // Not supported, not permitted, not there.
     matches!(code.as_deref(), Some("0A000" | "42501" | "42883"))
 }
