@@ -15,6 +15,10 @@ serve:
 test *filter:
     cargo test --workspace {{ filter }}
 
+# Everything that can go wrong at once, for so many minutes: devices are served, and nothing that was promised may be lost
+soak minutes="10":
+    DC_SOAK_MINUTES={{ minutes }} cargo test --workspace --test service soak -- --ignored --nocapture
+
 # Format everything
 fmt:
     cargo fmt --all
