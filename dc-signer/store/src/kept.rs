@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::Error;
 use super::sqlite::not_opened;
 
-/// What is in a file; none if there is none. Of a long one, which nobody here has written, only the beginning.
+/// Reads a file; none if there is none. Of a long one, which nobody here has written, only the beginning.
 ///
 /// Fails with [`Error::NotPermitted`] and [`Error::Unavailable`].
 pub(super) fn get(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, kept};
 
-/// What is known of timelines.
+/// The timelines that are known.
 #[derive(Debug, Default)]
 pub(super) struct Timelines {
     /// None for whoever has no data folder.

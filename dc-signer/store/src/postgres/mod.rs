@@ -250,7 +250,7 @@ async fn in_time<T>(server: &Used, answer: impl Future<Output = T>) -> Result<T,
     }
 }
 
-/// Why there is no answer to a statement.
+/// The reason that there is no answer to a statement.
 #[derive(Clone, Copy, Debug)]
 enum Unanswered {
     /// It took too long.

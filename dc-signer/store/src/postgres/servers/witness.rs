@@ -1,4 +1,4 @@
-//! Whether a primary's standby has what the primary shows.
+//! A primary that is used shows nothing that its standby has not.
 //!
 //! A primary that died and came back shows all that it had written, also what it had confirmed to nobody because no standby had it yet. An
 //! answer that only reads that would promise what is lost when the standby is promoted next. So before a primary is used, it has to
