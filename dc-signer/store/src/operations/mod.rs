@@ -62,6 +62,7 @@ mod shared;
 mod shared_delegations;
 mod shared_secrets;
 mod slots;
+mod snapshot;
 mod standing;
 mod times;
 mod turns;
@@ -210,8 +211,7 @@ impl Store {
         operation: &'static str,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let read = async { work(&mut self.shared.database.snapshot().await?).await };
-        self.timed(operation, read).await
+        self.timed(operation, self.shared.in_snapshot(work)).await
     }
 
     async fn timed<T>(&self, operation: &'static str, work: impl Future<Output = T>) -> T {
@@ -243,9 +243,10 @@ impl Store {
     pub async fn check(&self) -> Result<Head, Error> {
         let checked = async {
             self.shared.database.check_pages().await?;
-            let session = &mut self.shared.database.snapshot().await?;
-            let verified = audit::verify(session, Beside::default(), &|_| ()).await?;
-            verified.into_result()
+            let verifying = async |session: &mut Session| {
+                audit::verify(session, Beside::default(), &|_| ()).await
+            };
+            self.shared.in_snapshot(verifying).await?.into_result()
         };
         self.timed("check", checked).await
     }

@@ -21,7 +21,8 @@ impl Store {
         // Whoever believes an older list believes names that were withdrawn.
         let listed = async {
             self.shared.check_seen()?;
-            list(&mut self.shared.database.snapshot().await?, zone, now).await
+            let listing = async |session: &mut Session| list(session, zone, now).await;
+            self.shared.in_snapshot(listing).await
         };
         self.timed("withdrawn", listed).await
     }
@@ -32,7 +33,8 @@ impl Store {
     pub async fn withdrawn_sequence(&self, zone: &ZoneName) -> Result<u64, Error> {
         let found = async {
             self.shared.check_seen()?;
-            sequence(&mut self.shared.database.snapshot().await?, zone).await
+            let asking = async |session: &mut Session| sequence(session, zone).await;
+            self.shared.in_snapshot(asking).await
         };
         self.timed("withdrawn_sequence", found).await
     }
@@ -49,8 +51,9 @@ impl Store {
     ) -> Result<u64, Error> {
         let listed = async {
             self.shared.check_seen()?;
-            let mut session = self.shared.database.snapshot().await?;
-            give_each(&mut session, zone, live_at, &mut each).await
+            let giving =
+                async |session: &mut Session| give_each(session, zone, live_at, &mut each).await;
+            self.shared.in_snapshot(giving).await
         };
         self.timed("each_withdrawn", listed).await
     }
