@@ -34,7 +34,7 @@ use dc_store::registry::{Sha256, SharedDelegation, Zone, ZoneDelegation};
 /// All zones with their keys.
 #[derive(Debug)]
 pub(super) struct Delegations {
-    data: PathBuf,
+    pub(super) data: PathBuf,
     view: ArcSwap<View>,
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,

@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::folders::delegations_folder;
+use super::rollover::DRAIN;
+use super::view::View;
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::ZoneName;
-use dc_store::registry::{Sha256, ZoneDelegation};
+use dc_pki::time::from_seconds;
+use dc_store::registry::{DelegationState, Sha256, ZoneDelegation};
 use dc_store::{EndedBy, Store};
 
 /// A slot that has ended by its row, and by no record of the audit log that counts.
@@ -43,8 +47,9 @@ struct Known {
 }
 
 impl Ends {
-    /// True if what cannot be taken back may be done: at once if people have ended a slot, and a day later if a signer says that it is
-    /// over, so that there is time to notice that no signer did. `folder` is the certificate's.
+    /// True if what cannot be taken back may be done: at once if people have ended a slot. If a signer says that it is over, a day
+    /// later, so that there is time to notice that no signer did, and when this machine has seen it drain for as long as anything under
+    /// it may live: the times of records are whoever's wrote them. `folder` is the certificate's.
     ///
     /// Fails as the store does.
     pub(super) async fn is_final(
@@ -64,7 +69,7 @@ impl Ends {
                 let Some(by) = by else { return Ok(false) };
                 let since = match by {
                     EndedBy::People => now,
-                    EndedBy::Signer { record, .. } => first_noticed(folder, record, now),
+                    EndedBy::Signer { record, .. } => first_noticed(folder, NOTICED, record, now),
                 };
                 self.known().ended.insert(certificate, (by, since));
                 (by, since)
@@ -72,7 +77,9 @@ impl Ends {
         };
         Ok(match by {
             EndedBy::People => true,
-            EndedBy::Signer { at, .. } => is_old_enough(at, since.as_secs(), now),
+            EndedBy::Signer { at, .. } => {
+                is_old_enough(at, since.as_secs(), now) && has_drained(folder, slot, since, now)
+            }
         })
     }
 
@@ -151,7 +158,9 @@ pub(super) async fn was_final(
         None => false,
         Some(EndedBy::People) => true,
         Some(EndedBy::Signer { record, at }) => {
-            noticed(folder, record).is_some_and(|since| is_old_enough(at, since, now))
+            noticed(folder, NOTICED, record).is_some_and(|since| {
+                is_old_enough(at, since, now) && has_drained(folder, slot, from_seconds(since), now)
+            })
         }
     })
 }
@@ -161,17 +170,43 @@ fn is_old_enough(at: UnixTime, since: u64, now: UnixTime) -> bool {
     now >= at && now.as_secs().saturating_sub(since) >= A_DAY.as_secs()
 }
 
-/// When the end of a certificate was first noticed on this machine. It is in the certificate's folder, so that a service that is restarted
-/// each night forgets keys too.
-fn first_noticed(folder: &Path, record: u64, now: UnixTime) -> UnixTime {
-    // A clock that was put back must not keep a key for ever.
-    let known = noticed(folder, record).filter(|seconds| *seconds <= now.as_secs());
-    if let Some(seconds) = known {
-        return UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+/// True if this machine has seen a slot drain, or ended, for as long as anything that was issued under it may live.
+fn has_drained(folder: &Path, slot: &ZoneDelegation, ended: UnixTime, now: UnixTime) -> bool {
+    let drains = read(folder, DRAINING).map_or(ended.as_secs(), |(_, seconds)| seconds);
+    let drained = now.as_secs().saturating_sub(drains.min(ended.as_secs()));
+    now > slot.not_after || drained >= DRAIN.as_secs()
+}
+
+/// Keeps in the folders of certificates since when this machine sees them drain.
+pub(super) fn note_draining(view: &View, data: &Path, now: UnixTime) {
+    let zones = view.zones().iter().map(|zone| &zone.managed);
+    for slot in zones.flat_map(|zone| &zone.delegations) {
+        let folder = delegations_folder(data).join(slot.certificate_sha256.to_string());
+        match slot.state {
+            DelegationState::Draining => {
+                first_noticed(&folder, DRAINING, slot.since.as_secs(), now);
+            }
+            DelegationState::Active | DelegationState::Next => {
+                if let Err(error) = files::remove(&folder.join(DRAINING)) {
+                    tracing::debug!(%error, "it is not forgotten that a slot was draining");
+                }
+            }
+            DelegationState::Gone => {}
+        }
     }
-    let text = format!("{record} {}\n", now.as_secs());
+}
+
+/// When the end of a certificate, or that it drains, was first noticed on this machine. It is in the certificate's folder, so that a
+/// service that is restarted each night forgets keys too.
+fn first_noticed(folder: &Path, name: &'static str, mark: u64, now: UnixTime) -> UnixTime {
+    // A clock that was put back must not keep a key for ever.
+    let known = noticed(folder, name, mark).filter(|seconds| *seconds <= now.as_secs());
+    if let Some(seconds) = known {
+        return from_seconds(seconds);
+    }
+    let text = format!("{mark} {}\n", now.as_secs());
     let new = NewFile {
-        name: NOTICED,
+        name,
         contents: text.as_bytes(),
         access: Access::Owner,
     };
@@ -179,18 +214,25 @@ fn first_noticed(folder: &Path, record: u64, now: UnixTime) -> UnixTime {
         .and_then(|()| files::stage(folder, &new))
         .and_then(files::Staged::replace);
     if let Err(error) = kept {
-        tracing::debug!(%error, "it is not kept since when a slot has ended");
+        tracing::debug!(%error, "it is not kept since when a slot has ended or drains");
     }
     now
 }
 
-/// The time that is in a certificate's folder for this record.
-fn noticed(folder: &Path, record: u64) -> Option<u64> {
-    let read = files::read(&folder.join(NOTICED)).ok()?;
+/// The time that is in a certificate's folder for this mark.
+fn noticed(folder: &Path, name: &str, mark: u64) -> Option<u64> {
+    let (of, seconds) = read(folder, name)?;
+    (of == mark).then_some(seconds)
+}
+
+fn read(folder: &Path, name: &str) -> Option<(u64, u64)> {
+    let read = files::read(&folder.join(name)).ok()?;
     let (of, seconds) = str::from_utf8(&read).ok()?.trim().split_once(' ')?;
-    (of.parse() == Ok(record)).then(|| seconds.parse().ok())?
+    Some((of.parse().ok()?, seconds.parse().ok()?))
 }
 
 /// The record that ended the slot, and since when this machine knows it, in seconds since 1970.
 const NOTICED: &str = "ended";
+/// Since when the slot drains by the database, and since when this machine knows it, in seconds since 1970.
+const DRAINING: &str = "draining";
 const A_DAY: Duration = Duration::from_secs(86_400);

@@ -130,7 +130,7 @@ fn passed(since: UnixTime, time: Duration, now: UnixTime) -> bool {
 /// The most time from its import until it becomes active: the others look every few seconds.
 const SPREAD: Duration = Duration::from_secs(600);
 /// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
-const DRAIN: Duration = dc_core::MAX_VALIDITY.saturating_add(Duration::from_secs(3600));
+pub(super) const DRAIN: Duration = dc_core::MAX_VALIDITY.saturating_add(Duration::from_secs(3600));
 
 #[cfg(test)]
 mod tests {

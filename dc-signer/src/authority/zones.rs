@@ -8,7 +8,7 @@ use pki_types::UnixTime;
 use super::loaded::Loaded;
 use super::promise::Promise;
 use super::view::ZoneView;
-use super::{Authority, Error, Step, issuing_status, replicas, rollover};
+use super::{Authority, Error, Step, ends, issuing_status, replicas, rollover};
 use crate::config::Renewals;
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
@@ -213,6 +213,7 @@ impl Authority {
     pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Error> {
         self.guard.check(now)?;
         let view = self.delegations.keep(&self.store, now).await?;
+        ends::note_draining(&view, &self.delegations.data, now);
         self.forget_ended(&view, now).await
     }
 

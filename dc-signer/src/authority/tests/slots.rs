@@ -11,6 +11,7 @@ on_both! {
     a_certificate_for_servers_alone_is_not_gone_back_to_by_a_zone_for_clients,
     a_slot_that_a_row_alone_has_ended_keeps_its_key_and_is_said,
     a_slot_that_is_over_loses_its_key_a_day_later,
+    a_signer_that_did_not_see_a_slot_drain_forgets_its_key_a_week_later,
     a_slot_that_is_ended_has_no_key_on_any_signer_and_never_comes_back,
     a_zone_goes_back_only_to_what_can_be_signed_with_here,
     a_zone_with_devices_whose_certificates_have_ended_is_a_fault,
@@ -158,6 +159,28 @@ async fn a_slot_that_a_row_alone_has_ended_keeps_its_key_and_is_said(database: &
     bench.store.verify_audit().await.unwrap();
 }
 
+async fn a_signer_that_did_not_see_a_slot_drain_forgets_its_key_a_week_later(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.import(bench.now).await;
+    let by = bench.by(bench.now);
+    bench.authority.rollover(&zone(), false, &by).await.unwrap();
+    // As if it had drained for as long by times that somebody wrote.
+    let over = 7 * 86_400 + 3600;
+    for (seconds, expected) in [
+        (over, 2),
+        (over + 86_400, 2),
+        (2 * over - 1, 2),
+        (2 * over, 1),
+    ] {
+        let now = bench.after(seconds);
+        bench.authority.accept_clock(now);
+        bench.authority.keep_zones(now).await.unwrap();
+        let slots = bench.store.zones().await.unwrap().remove(0).delegations;
+        assert_eq!(slots[0].state, DelegationState::Gone, "{seconds}");
+        assert_eq!(keys(&bench.authority, &slots), expected, "{seconds}");
+    }
+}
+
 async fn a_zone_with_devices_whose_certificates_have_ended_is_a_fault(database: &Database) {
     let bench = Bench::new(database).await;
     let by = bench.by(bench.now);
@@ -191,6 +214,7 @@ async fn a_slot_that_is_over_loses_its_key_a_day_later(database: &Database) {
     bench.import(bench.now).await;
     let by = bench.by(bench.now);
     bench.authority.rollover(&zone(), false, &by).await.unwrap();
+    bench.authority.keep_zones(bench.now).await.unwrap();
     let over = 7 * 86_400 + 3600;
     for (seconds, state, expected) in [
         (over - 60, DelegationState::Draining, 2),
