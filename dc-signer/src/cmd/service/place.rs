@@ -2,6 +2,7 @@
 
 use super::credential::Credential;
 use super::error::Error;
+use crate::cmd::warn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -181,7 +182,8 @@ impl Actor {
 /// The time, unless the database server says another: how long a token or a code is good, and the order of the log, follow from it.
 async fn right_now(store: &Store) -> Result<UnixTime, Error> {
     let now = clock::now()?;
-    clock_agrees(store, now).await?;
+    let behind = clock_agrees(store, now).await?;
+    warn(behind.as_slice());
     Ok(now)
 }
 
