@@ -89,7 +89,7 @@ impl Derived {
         let mut missing: BTreeMap<u64, String> = BTreeMap::new();
         for record in records {
             let (seq, entry) = (record.seq, &record.entry);
-            self.slots.follow(record, &self.replays);
+            self.slots.follow(record, &self.replays, found);
             self.slots.check_end(record, found);
             let is_elsewhere = self.replays.is_elsewhere(seq);
             if !is_elsewhere {
@@ -100,7 +100,7 @@ impl Derived {
                 self.people.follow(record, &self.replays);
             }
             self.lost.follow(record);
-            match self.actors.follow(record) {
+            match self.actors.follow(record, !is_elsewhere) {
                 Ok(()) => found.acknowledged(record),
                 Err(why) => found.add(Mismatch::of_actor(record, why)),
             }

@@ -31,6 +31,8 @@ struct Slot {
     here: u64,
     number: u32,
     state: DelegationState,
+    /// Set if people have ended it.
+    by_hand: bool,
     since: UnixTime,
     not_after: Option<UnixTime>,
     /// None in older records.
@@ -38,7 +40,7 @@ struct Slot {
 }
 
 impl Slots {
-    pub(super) fn follow(&mut self, record: &Record, replays: &Replays) {
+    pub(super) fn follow(&mut self, record: &Record, replays: &Replays, found: &mut Found) {
         let entry = &record.entry;
         let state = match entry.action {
             Action::ImportDelegation => DelegationState::Next,
@@ -64,23 +66,39 @@ impl Slots {
             let slot = self.slots.get_mut(&(zone.clone(), certificate));
             if let Some(slot) = slot.filter(|_| entry.ends_by_hand()) {
                 (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
+                slot.by_hand = true;
             }
             return;
         }
         let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
         let number = u32::try_from(of_zone).unwrap_or(u32::MAX).saturating_add(1);
         let key = (zone.clone(), certificate);
+        let before = self.slots.get(&key);
+        let before =
+            before.filter(|slot| replays.is_here(slot.here) && replays.is_here(record.seq));
+        let is_none = |before: &&Slot| !before.ends_for_now(state) && !is_step(before.state, state);
+        if let Some(before) = before.filter(is_none) {
+            found.add(Mismatch::Forbidden {
+                name: format!("slot {} of {zone}", before.number),
+                seq: record.seq,
+                action: entry.action,
+                state: before.state.as_str(),
+                since: before.seq,
+            });
+        }
         let slot = self.slots.entry(key).or_insert(Slot {
             seq: record.seq,
             here: record.seq,
             number,
             state,
+            by_hand: false,
             since: entry.time,
             not_after: None,
             detail: None,
         });
         (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
         slot.here = record.seq;
+        slot.by_hand = entry.ends_by_hand();
         (slot.not_after, slot.detail) = (entry.expires, entry.detail_sha256);
     }
 
@@ -145,7 +163,22 @@ impl Slots {
     }
 }
 
+/// True if signers move a slot from one state to another.
+const fn is_step(from: DelegationState, to: DelegationState) -> bool {
+    use DelegationState::{Active, Draining, Gone, Next};
+    matches!(
+        (from, to),
+        (Next, Active | Gone) | (Active, Draining) | (Draining, Active | Gone)
+    )
+}
+
 impl Slot {
+    /// True if a signer has ended it, by a clock that may have been wrong, and people use it again.
+    const fn ends_for_now(&self, to: DelegationState) -> bool {
+        use DelegationState::{Active, Draining, Gone};
+        matches!(self.state, Gone) && !self.by_hand && matches!(to, Active | Draining)
+    }
+
     fn check(&self, zone: &ZoneName, slot: &ZoneDelegation, found: &mut Found) {
         let row = format!("{} of {zone}", slot.number);
         let mut compare = |column, expected: String, there: String| {

@@ -9,6 +9,7 @@ use crate::connection::Session;
 use crate::registry::{Action, ActorFault, Actors, Mismatch, Record, Sha256, operators_of};
 use crate::sql::Value;
 
+use super::replays::Replays;
 use super::rows;
 
 /// The records that were looked at already, by their hashes: why they could not be done, if so.
@@ -44,7 +45,8 @@ impl Sound {
         }
         let mut lineage = Lineage::default();
         lineage.gather(session, record).await?;
-        let fault = lineage.follow_to(record).err();
+        let replays = Replays::load(session).await?;
+        let fault = lineage.follow_to(record, &replays).err();
         self.known().insert(hash, fault);
         Ok(fault)
     }
@@ -160,7 +162,7 @@ impl Lineage {
         Ok(both.map(str::to_owned).collect())
     }
 
-    /// Finds the last record before another by which one agreed to what the other had asked for.
+    /// Finds the last record before another by which one agreed to what the other had asked for, and that it was done before it, if so.
     async fn agreement(
         &mut self,
         session: &mut Session,
@@ -192,12 +194,33 @@ impl Lineage {
                 entry.action == Action::AskApproval && entry.actor == asker
             };
             if let Some(ask) = ask.filter(is_it) {
+                let is_done = self.finish(session, number, before).await?;
                 self.records.insert(ask.seq, ask);
                 self.records.insert(approve.seq, approve);
-                break;
+                if !is_done {
+                    break;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Finds the record before another that says that what was asked for is done; says whether there is one.
+    async fn finish(
+        &mut self,
+        session: &mut Session,
+        asked: u64,
+        before: u64,
+    ) -> Result<bool, Error> {
+        // Word for word the condition of the index.
+        let sql = format!(
+            "SELECT {} FROM audit WHERE action IN ('approve', 'refuse-approval', 'finish-approval') \
+             AND seq > $1 AND seq < $2 AND action = 'finish-approval' AND scope = $3 ORDER BY seq LIMIT 1",
+            rows::RECORD
+        );
+        let scope = format!("asked-in={asked}");
+        let values = vec![asked.into(), before.into(), scope.as_str().into()];
+        Ok(!self.add(session, sql, values).await?.is_empty())
     }
 
     async fn add(
@@ -217,13 +240,13 @@ impl Lineage {
     }
 
     /// Walks them up to this one, and says whether it could be done.
-    fn follow_to(&self, last: &Record) -> Result<(), ActorFault> {
+    fn follow_to(&self, last: &Record, replays: &Replays) -> Result<(), ActorFault> {
         let mut actors = Actors::default();
         for record in self.records.range(..last.seq).map(|(_, record)| record) {
             // Whoever could not is none that makes another.
-            let _ = actors.follow(record);
+            let _ = actors.follow(record, !replays.is_elsewhere(record.seq));
         }
-        actors.follow(last)
+        actors.follow(last, true)
     }
 }
 

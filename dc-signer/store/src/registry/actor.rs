@@ -1,6 +1,6 @@
 //! Rights of operators by the audit log: an operator's role and end are what the log says they were at each record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pki_types::UnixTime;
@@ -142,14 +142,16 @@ pub(crate) struct Actors {
     operators: BTreeMap<String, Standing>,
     /// By the number of what was asked for, who asked.
     asked: BTreeMap<u64, String>,
-    /// Pairs of whom the second has agreed to something that the first had asked for.
-    agreed: BTreeSet<(String, String)>,
+    /// By number, what a second operator has agreed to and is not done yet: who had asked for it, and who agreed.
+    agreed: BTreeMap<u64, (String, String)>,
     policy: FourEyes,
     /// The first record that made an operator.
     first: Option<u64>,
     /// By actor, acts without a credential that were said in the last day.
     broken: BTreeMap<String, Broken>,
     certificates: Certificates,
+    /// The same where records were written that came with a newer log.
+    elsewhere: Certificates,
     /// A record that says that a certificate drains, from which none took over.
     left_alone: Option<Record>,
 }
@@ -164,9 +166,18 @@ struct Broken {
 }
 
 impl Actors {
-    /// Compares the actor of the next record with what the ones before say, and remembers it.
-    pub(crate) fn follow(&mut self, record: &Record) -> Result<(), ActorFault> {
-        let checked = self.check(&record.entry);
+    /// Compares the actor of the next record with what the ones before say, and remembers it. What one that came with a newer log says of
+    /// certificates was not done here, and counts for others of those alone.
+    pub(crate) fn follow(&mut self, record: &Record, is_here: bool) -> Result<(), ActorFault> {
+        let certificates = match is_here {
+            true => &self.certificates,
+            false => &self.elsewhere,
+        };
+        let checked = self.check(&record.entry, certificates);
+        if is_here {
+            self.left_alone = self.certificates.note(record, checked.is_ok());
+        }
+        self.elsewhere.note(record, checked.is_ok());
         self.note(record, checked.is_ok());
         checked
     }
@@ -181,7 +192,7 @@ impl Actors {
         self.certificates.end()
     }
 
-    fn check(&self, entry: &Entry) -> Result<(), ActorFault> {
+    fn check(&self, entry: &Entry, certificates: &Certificates) -> Result<(), ActorFault> {
         if entry.action == Action::ChangeApproval && entry.policy().is_none() {
             return Err(ActorFault::NoPolicy);
         }
@@ -191,13 +202,13 @@ impl Actors {
                 let fault = |seq| ActorFault::NotFirst { seq };
                 self.first.map_or(Ok(()), |seq| Err(fault(seq)))
             }
-            Bound::Operators => self.check_operators(entry),
+            Bound::Operators => self.check_operators(entry, certificates),
             Bound::Root => self.check_root(entry),
             // It makes it stricter by itself.
-            Bound::Signer if self.lowers(entry) || self.moves_alone(entry) => {
+            Bound::Signer if self.lowers(entry) || self.moves_alone(entry, certificates) => {
                 Err(ActorFault::Alone)
             }
-            Bound::Signer if self.certificates.ends_early(entry) => Err(ActorFault::TooEarly),
+            Bound::Signer if certificates.ends_early(entry) => Err(ActorFault::TooEarly),
             Bound::Free | Bound::Signer => Ok(()),
         }
     }
@@ -209,8 +220,8 @@ impl Actors {
     }
 
     /// True if the signer moves a zone on to a certificate that two have to agree to.
-    fn moves_alone(&self, entry: &Entry) -> bool {
-        self.policy.rollover && self.certificates.moves_on_by_hand(entry)
+    fn moves_alone(&self, entry: &Entry, certificates: &Certificates) -> bool {
+        self.policy.rollover && certificates.moves_on_by_hand(entry)
     }
 
     /// Whoever breaks the glass asks nobody, and says so before.
@@ -231,7 +242,17 @@ impl Actors {
         }
     }
 
-    fn check_operators(&self, entry: &Entry) -> Result<(), ActorFault> {
+    /// True if the second one has agreed to something that the first had asked for, and that is not done.
+    fn have_agreed(&self, asked: &str, agreed: &str) -> bool {
+        let mut open = self.agreed.values();
+        open.any(|(first, second)| (first.as_str(), second.as_str()) == (asked, agreed))
+    }
+
+    fn check_operators(
+        &self,
+        entry: &Entry,
+        certificates: &Certificates,
+    ) -> Result<(), ActorFault> {
         let (asked, agreed) = operators_of(&entry.actor).ok_or(ActorFault::NotTheirs)?;
         let needed = entry.needed();
         for (place, name) in [Some(asked), agreed].into_iter().flatten().enumerate() {
@@ -243,10 +264,8 @@ impl Actors {
             }
         }
         match agreed {
-            Some(agreed) if !self.agreed.contains(&(asked.to_owned(), agreed.to_owned())) => {
-                Err(ActorFault::NotAgreed)
-            }
-            None if self.lowers(entry) || entry.takes_two(&self.policy, &self.certificates) => {
+            Some(agreed) if !self.have_agreed(asked, agreed) => Err(ActorFault::NotAgreed),
+            None if self.lowers(entry) || entry.takes_two(&self.policy, certificates) => {
                 Err(ActorFault::Alone)
             }
             _ => Ok(()),
@@ -259,7 +278,6 @@ impl Actors {
             broken.latest = broken.latest.max(entry.time);
             broken.passed() <= A_DAY.as_secs()
         });
-        self.left_alone = self.certificates.note(record, could);
         if let Some(name) = &entry.name {
             let before = self.operators.get(name).copied();
             if let Some(mut after) = Standing::after(entry.action, entry, before) {
@@ -273,8 +291,15 @@ impl Actors {
                 self.asked.insert(record.seq, name.to_owned());
             }
             (Action::Approve, Some((name, None))) => {
-                if let Some(asked) = record.asked_in().and_then(|seq| self.asked.get(&seq)) {
-                    self.agreed.insert((asked.clone(), name.to_owned()));
+                if let Some(seq) = record.asked_in()
+                    && let Some(asked) = self.asked.get(&seq)
+                {
+                    self.agreed.insert(seq, (asked.clone(), name.to_owned()));
+                }
+            }
+            (Action::FinishApproval, _) => {
+                if let Some(seq) = record.asked_in() {
+                    self.agreed.remove(&seq);
                 }
             }
             (Action::BreakGlass, _) if could && self.broken.len() < MOST_BROKEN => {

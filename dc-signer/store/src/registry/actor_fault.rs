@@ -23,7 +23,7 @@ pub enum ActorFault {
     NoBreakGlass,
     /// The record does not say which acts take two operators.
     NoPolicy,
-    /// The second operator had not agreed to anything that the first had asked for.
+    /// The second operator had not agreed to anything that the first had asked for, or it was done already.
     NotAgreed,
     /// No other certificate of the zone was used from then on.
     NothingTookOver,
@@ -64,7 +64,7 @@ impl fmt::Display for ActorFault {
                 f.write_str("it does not say which acts take two, as every signer does there")
             }
             Self::NotAgreed => f.write_str(
-                "no record says that the first asked for anything that the second agreed to",
+                "no record says that the first asked for anything that the second agreed to and that was not done yet",
             ),
             Self::NotFirst { seq } => write!(f, "record {seq} had made an operator before"),
             Self::NothingTookOver => f.write_str(

@@ -97,7 +97,8 @@ impl Certificates {
     fn drains(&mut self, entry: &Entry) {
         if let Some(certificate) = entry.credential_sha256 {
             let slot = self.used.entry(place(entry, certificate)).or_default();
-            slot.draining = Some(entry.time);
+            // Nothing drains twice: an earlier time makes it end no earlier.
+            slot.draining = slot.draining.max(Some(entry.time));
         }
     }
 

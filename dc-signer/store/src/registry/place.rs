@@ -174,7 +174,7 @@ impl Mismatch {
                 state,
                 since,
             } => Place::new("forbidden")
-                .row("devices", name)
+                .row(action.table(), name)
                 .at(*seq)
                 .values(format!("{state} since record {since}"), action),
             Self::IssueMissing { name, seq } => {

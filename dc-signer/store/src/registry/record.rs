@@ -131,6 +131,19 @@ actions! {
     TakeName = "take-name",
 }
 
+impl Action {
+    /// The table of what it is done to: slots of zones, or devices.
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::ActivateDelegation
+            | Self::DrainDelegation
+            | Self::EndDelegation
+            | Self::ImportDelegation => "slots",
+            _ => "devices",
+        }
+    }
+}
+
 /// A change of a device's standing, name or key, as an action of the log says it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DeviceChange {

@@ -11,10 +11,13 @@ on_both! {
     an_act_at_the_machine_counts_for_a_day_by_the_times_of_others,
     an_end_counts_if_whoever_wrote_it_could,
     the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early,
+    a_slot_that_a_signer_has_ended_by_a_wrong_clock_is_used_again,
+    a_slot_that_moves_on_twice_is_found,
     records_of_a_time_that_has_not_come_are_said,
     the_signer_ends_what_another_certificate_took_over_from,
     what_takes_two_is_what_somebody_said_who_could,
     an_act_is_refused_when_the_right_to_it_is_over_by_then,
+    an_agreement_is_good_until_what_was_asked_for_is_done,
     less_takes_two_operators_when_two_agree_or_root_does_it,
     records_of_those_who_could_not_are_found,
     two_admins_stay_while_acts_take_two,
@@ -296,6 +299,48 @@ async fn an_operator_whom_nobody_could_make_does_nothing(db: &Database) {
     done.await.unwrap();
 }
 
+async fn an_agreement_is_good_until_what_was_asked_for_is_done(db: &Database) {
+    let [first, second] = two_certificates(db).await;
+    let store = &*db.store;
+    let asked = store
+        .ask_approval("{}", &name("alice"), at(NOW + 60), &of("alice"))
+        .await
+        .unwrap();
+    store
+        .approve(asked.number, &name("bob"), &of("bob"))
+        .await
+        .unwrap();
+    let end = |certificate| Entry {
+        actor: "operator:alice+bob".into(),
+        reason: Some("a test".into()),
+        ..about(Action::EndDelegation, certificate, NOW + 5)
+    };
+    append(db, end(second)).await;
+    let by = store.delegation_ended_by(&second).await.unwrap();
+    assert_eq!(by, Some(EndedBy::People));
+    store
+        .mark_done(asked.number, &of("alice+bob"))
+        .await
+        .unwrap();
+    assert_eq!(faults(db).await, []);
+    append(db, end(first)).await;
+    assert_eq!(store.delegation_ended_by(&first).await.unwrap(), None);
+    let last = store.audit_head().await.unwrap().seq;
+    assert_eq!(faults(db).await, [(last, ActorFault::NotAgreed)]);
+    // They agree again, to something else.
+    let again = store
+        .ask_approval("{\"a\":1}", &name("alice"), at(NOW + 60), &of("alice"))
+        .await
+        .unwrap();
+    store
+        .approve(again.number, &name("bob"), &of("bob"))
+        .await
+        .unwrap();
+    append(db, end(first)).await;
+    let by = store.delegation_ended_by(&first).await.unwrap();
+    assert_eq!(by, Some(EndedBy::People));
+}
+
 async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) {
     people(db).await;
     let store = &*db.store;
@@ -529,6 +574,64 @@ async fn the_signer_moves_no_zone_on_that_takes_two_and_ends_nothing_early(db: &
         .chain([(moved + 2, ActorFault::TooEarly)])
         .collect();
     assert_eq!(faults(db).await, expected);
+}
+
+async fn a_slot_that_moves_on_twice_is_found(db: &Database) {
+    let [first, second] = two_certificates(db).await;
+    let active = DelegationState::Active;
+    let moved = db
+        .store
+        .move_delegation(&zone(), 2, active, &of("alice"))
+        .await;
+    moved.unwrap();
+    db.store.verify_audit().await.unwrap();
+    // An older time makes what drains since now end no earlier.
+    let week_ago = NOW - 8 * 86_400;
+    append(db, about(Action::DrainDelegation, first, week_ago)).await;
+    append(db, about(Action::ActivateDelegation, second, week_ago)).await;
+    append(db, about(Action::EndDelegation, first, NOW + 9)).await;
+    let ended = db.store.delegation_ended_by(&first).await.unwrap();
+    assert_eq!(ended, None);
+    let last = db.store.audit_head().await.unwrap().seq;
+    let found = db.store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
+    let steps = found.first.iter().filter_map(|one| match &one.error {
+        Error::NotAsAudited {
+            source: Mismatch::Forbidden { seq, name, .. },
+        } => Some((*seq, name.as_str())),
+        _ => None,
+    });
+    assert_eq!(
+        steps.collect::<Vec<_>>(),
+        [
+            (last - 2, "slot 1 of cpe.example.com"),
+            (last - 1, "slot 2 of cpe.example.com")
+        ]
+    );
+}
+
+async fn a_slot_that_a_signer_has_ended_by_a_wrong_clock_is_used_again(db: &Database) {
+    two_certificates(db).await;
+    let (active, gone) = (DelegationState::Active, DelegationState::Gone);
+    let to = async |number, to, by: Act| {
+        let moved = db.store.move_delegation(&zone(), number, to, &by).await;
+        moved.unwrap();
+    };
+    to(2, active, of("alice")).await;
+    to(1, gone, Act::new("signer", at(NOW + 10 * 86_400))).await;
+    db.tamper("UPDATE slots SET state = 'draining' WHERE number = 1")
+        .await;
+    to(1, active, of("alice")).await;
+    db.store.verify_audit().await.unwrap();
+    // What people have ended is not.
+    to(2, gone, of("alice")).await;
+    db.tamper("UPDATE slots SET state = 'draining' WHERE number = 2")
+        .await;
+    to(2, active, of("alice")).await;
+    let error = db.store.verify_audit().await.unwrap_err().to_string();
+    assert!(
+        error.contains("slot 2") && error.contains("gone"),
+        "{error}"
+    );
 }
 
 async fn records_of_a_time_that_has_not_come_are_said(db: &Database) {

@@ -21,6 +21,7 @@ on_both! {
     every_change_of_state_verifies,
     records_come_from_a_place_on,
     the_end_that_was_moved_by_hand_is_found,
+    what_was_used_in_a_newer_log_alone_one_operator_ends,
 }
 
 async fn some_acts(store: &Store) -> Device {
@@ -260,6 +261,52 @@ async fn a_backup_brings_no_certificate_back_that_somebody_has_ended(db: &Databa
     let ended = backup.store.delegation_ended_by(&key("stolen")).await;
     assert_eq!(ended.unwrap(), Some(EndedBy::People));
     backup.store.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn what_was_used_in_a_newer_log_alone_one_operator_ends(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    let policy = registry::FourEyes {
+        zones_end: true,
+        ..Default::default()
+    };
+    for store in [&*db.store, &*backup.store] {
+        let alice = Operator::new(
+            "alice".parse().unwrap(),
+            registry::Role::Admin,
+            Access::Token(key("alice")),
+            None,
+        );
+        store.put_operator(&alice, &by(NOW)).await.unwrap();
+        let signer = Act::new("signer", at(NOW));
+        store.set_four_eyes(&policy, &signer).await.unwrap();
+        for text in ["first", "second"] {
+            let new = NewDelegation {
+                zone: zone(),
+                certificate_sha256: key(text),
+                not_before: at(NOW - 99),
+                not_after: at(NOW + 90 * 86_400),
+            };
+            store.import_delegation(&new, &by(NOW)).await.unwrap();
+        }
+        let (active, by) = (DelegationState::Active, by(NOW));
+        let moved = store.move_delegation(&zone(), 1, active, &by).await;
+        moved.unwrap();
+    }
+    let (active, gone) = (DelegationState::Active, DelegationState::Gone);
+    let moved = db.store.move_delegation(&zone(), 2, active, &by(NOW)).await;
+    moved.unwrap();
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    let store = &*backup.store;
+    store.replay(&log, &by(NOW + 9)).await.unwrap();
+    let alice = Act::new("operator:alice", at(NOW + 10)).because("a test".parse().ok());
+    store
+        .move_delegation(&zone(), 2, gone, &alice)
+        .await
+        .unwrap();
+    let ended = store.delegation_ended_by(&key("second")).await.unwrap();
+    assert_eq!(ended, Some(EndedBy::People));
+    store.verify_audit().await.unwrap();
     backup.end().await;
 }
 
