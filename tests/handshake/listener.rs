@@ -219,6 +219,63 @@ async fn the_evil_twin_is_refused_and_counted_by_the_twin() {
     until(|| counters.failures() == 1).await;
 }
 
+/// One to which a balancer says in four bytes whose connection it is; 0.0.0.0 is nobody.
+fn behind_a_balancer(listener: Listener) -> Listener {
+    listener.announced_by(|mut tcp, balancer| async move {
+        let mut client = [0; 4];
+        tcp.read_exact(&mut client).await.ok()?;
+        (client != [0; 4]).then(|| (tcp, (client, balancer.port()).into()))
+    })
+}
+
+async fn announced(to: SocketAddr, client: [u8; 4]) -> TcpStream {
+    let mut tcp = TcpStream::connect(to).await.unwrap();
+    tcp.write_all(&client).await.unwrap();
+    tcp
+}
+
+#[tokio::test]
+async fn what_is_in_front_of_a_handshake_says_whose_it_is() {
+    let (vendor, acceptor) = device();
+    let mut listener = behind_a_balancer(listen(acceptor).await);
+    let tcp = announced(listener.local_addr(), [192, 0, 2, 7]).await;
+    let client = client(&vendor, NamePolicy::Required);
+    let (accepted, connected) = tokio::join!(listener.accept(), connect(&client, tcp));
+    assert_eq!(accepted.unwrap().1.ip().to_string(), "192.0.2.7");
+    connected.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_refused_or_silent_in_front_of_a_handshake_has_to_go() {
+    let (vendor, acceptor) = device();
+    let listener = behind_a_balancer(listen(acceptor).await);
+    let listener = listener.handshake_timeout(Duration::from_millis(300));
+    let (address, counters, _serving) = serve(listener);
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut refused = announced(address, [0; 4]).await;
+    for stranger in [&mut silent, &mut refused] {
+        let read = timeout(SOON, stranger.read(&mut [0])).await;
+        assert_eq!(read.unwrap().unwrap(), 0);
+    }
+    assert_eq!((counters.timeouts(), counters.failures()), (1, 1));
+    let tcp = announced(address, [192, 0, 2, 7]).await;
+    is_served_over(&client(&vendor, NamePolicy::Required), tcp).await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_one_client_behind_a_balancer_costs_a_slow_one_behind_it_nothing() {
+    let (vendor, acceptor) = device();
+    let listener = behind_a_balancer(listen(acceptor).await.max_handshakes(8));
+    let (address, counters, _serving) = serve(listener.handshake_timeout(NEVER));
+    let slow = announced(address, [192, 0, 2, 7]).await;
+    let mut crowd = Vec::new();
+    for others in 1..=100 {
+        crowd.push(announced(address, [192, 0, 2, 8]).await);
+        until(|| counters.displacements() + 7 >= others).await;
+    }
+    is_served_over(&client(&vendor, NamePolicy::Required), slow).await;
+}
+
 #[tokio::test]
 async fn nothing_is_lost_when_accepting_is_cancelled() {
     let (vendor, acceptor) = device();

@@ -1,6 +1,7 @@
 //! From an open port to connections whose handshakes are over.
 
 mod accepted;
+mod announcing;
 mod counters;
 mod crowd;
 mod events;
@@ -17,6 +18,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Sleep, sleep, timeout};
 
 pub use self::accepted::Accepted;
+use self::announcing::Announcing;
 pub use self::counters::Counters;
 use self::crowd::Crowd;
 use super::{Acceptor, AsyncStream};
@@ -69,14 +71,26 @@ pub struct Listener {
     pause: Option<Pin<Box<Sleep>>>,
     max_handshakes: usize,
     timeout: Duration,
+    /// Reads what comes in front of a handshake; none if that is nothing.
+    announcing: Option<Announcing>,
     counters: Counters,
 }
 
-/// The end of one handshake, and whose it was.
+/// The end of what is done with one connection before it is handed over, and whose it is.
 struct Outcome {
     address: SocketAddr,
-    /// None if it took too long.
-    stream: Option<Result<AsyncStream<TcpStream>, Error>>,
+    end: End,
+}
+
+enum End {
+    /// It was read what is in front of the handshake.
+    Announced(TcpStream),
+    /// It was refused for that.
+    Refused,
+    /// The handshake is over.
+    Shaken(Box<Result<AsyncStream<TcpStream>, Error>>),
+    /// Either took too long.
+    TimedOut,
 }
 
 impl Listener {
@@ -100,6 +114,7 @@ impl Listener {
             pause: None,
             max_handshakes: MAX_HANDSHAKES,
             timeout: TIMEOUT,
+            announcing: None,
             counters: Counters::default(),
         })
     }
@@ -118,6 +133,39 @@ impl Listener {
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Reads what comes in front of each handshake, such as the header by which a load balancer says whose connection it is (PROXY
+    /// protocol): nothing is there unless this is called.
+    ///
+    /// `read` gets a connection with where it comes from. It reads what is in front and not a byte more, and gives the connection
+    /// back with the address that counts from then on: for making room, and for [`accept`](Self::accept). It gives none for a
+    /// connection that it refuses, which is counted as a failure. It has as long as a handshake. Whom it believes is its own
+    /// business: a stranger can send such a header too.
+    ///
+    /// ```no_run
+    /// use dc_rustls::server::Listener;
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// # fn behind(listener: Listener) -> Listener {
+    /// // A balancer, the only one that reaches this port, sends the client's IPv4 address in front.
+    /// listener.announced_by(|mut tcp, balancer| async move {
+    ///     let mut client = [0; 4];
+    ///     tcp.read_exact(&mut client).await.ok()?;
+    ///     Some((tcp, (client, balancer.port()).into()))
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn announced_by<F>(
+        mut self,
+        read: impl Fn(TcpStream, SocketAddr) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Option<(TcpStream, SocketAddr)>> + Send + 'static,
+    {
+        self.announcing = Some(Announcing::new(read));
         self
     }
 
@@ -170,24 +218,55 @@ impl Listener {
                 return Poll::Pending;
             };
             match ready!(tcp.poll_accept(cx)) {
-                Ok((tcp, address)) => self.begin(tcp, address),
+                Ok((tcp, address)) => self.arrive(tcp, address),
                 Err(error) => self.complain(&error),
             }
         }
     }
 
-    fn begin(&mut self, tcp: TcpStream, address: SocketAddr) {
+    fn arrive(&mut self, tcp: TcpStream, address: SocketAddr) {
+        let Some(announcing) = self.announcing.clone() else {
+            return self.shake_hands(tcp, address);
+        };
+        let longest = self.timeout;
+        self.begin(address, async move {
+            match timeout(longest, announcing.read(tcp, address)).await {
+                Ok(Some((tcp, address))) => Outcome {
+                    address,
+                    end: End::Announced(tcp),
+                },
+                Ok(None) => Outcome {
+                    address,
+                    end: End::Refused,
+                },
+                Err(_) => Outcome {
+                    address,
+                    end: End::TimedOut,
+                },
+            }
+        });
+    }
+
+    fn shake_hands(&mut self, tcp: TcpStream, address: SocketAddr) {
+        let (acceptor, longest) = (self.acceptor.clone(), self.timeout);
+        self.begin(address, async move {
+            // Messages are whole, and a peer waits for each. It fails only if the client is gone.
+            let _ = tcp.set_nodelay(true);
+            let end = match timeout(longest, acceptor.accept_async(tcp)).await {
+                Ok(shaken) => End::Shaken(Box::new(shaken)),
+                Err(_) => End::TimedOut,
+            };
+            Outcome { address, end }
+        });
+    }
+
+    /// Begins with what is to be done for a connection, once there is room for it.
+    fn begin(&mut self, from: SocketAddr, work: impl Future<Output = Outcome> + Send + 'static) {
         while self.crowd.len() >= self.max_handshakes {
             self.crowd.displace();
         }
-        let (acceptor, longest) = (self.acceptor.clone(), self.timeout);
-        let handshake = self.handshakes.spawn(async move {
-            // Messages are whole, and a peer waits for each. It fails only if the client is gone.
-            let _ = tcp.set_nodelay(true);
-            let stream = timeout(longest, acceptor.accept_async(tcp)).await.ok();
-            Outcome { address, stream }
-        });
-        self.crowd.enter(address.ip(), handshake);
+        let work = self.handshakes.spawn(work);
+        self.crowd.enter(from.ip(), work);
     }
 
     /// Counts how a handshake went, and gives what came of it.
@@ -209,15 +288,19 @@ impl Listener {
         self.crowd.leave(id);
         // There is room again, for what the system may just have had none.
         self.pause = None;
-        let Outcome { address, stream } = outcome?;
-        match stream {
-            Some(Ok(stream)) => {
-                self.counters.accepted();
-                return Some((stream, address));
-            }
-            // The acceptor has told the log.
-            Some(Err(_)) => self.counters.failed(),
-            None => {
+        let Outcome { address, end } = outcome?;
+        match end {
+            End::Shaken(shaken) => match *shaken {
+                Ok(stream) => {
+                    self.counters.accepted();
+                    return Some((stream, address));
+                }
+                // The acceptor has told the log.
+                Err(_) => self.counters.failed(),
+            },
+            End::Announced(tcp) => self.shake_hands(tcp, address),
+            End::Refused => self.counters.failed(),
+            End::TimedOut => {
                 self.counters.timed_out();
                 events::handshake_timed_out(address, self.timeout);
             }
