@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::networks::Networks;
 use super::values;
 
 /// `[credential_listener]`: its address, and who signs for devices there.
@@ -14,6 +15,9 @@ pub struct CredentialListener {
     /// The address and port, which are not those of `[listen]`.
     #[serde(deserialize_with = "values::address")]
     pub address: SocketAddr,
+    /// The proxies that begin each connection with a PROXY header (version 2), and nobody else does.
+    #[serde(default, deserialize_with = "values::networks")]
+    pub proxy_protocol: Networks,
     /// The roots of the zones' delegation certificates for clients, in PEM.
     #[serde(deserialize_with = "values::path")]
     pub roots: PathBuf,

@@ -2,7 +2,7 @@
 //!
 //! It is apart from the [listener](crate::server::listener) for devices and operators, and off unless it is configured. Strangers
 //! get no further than their handshake, so what bounds their cost is a limit on handshakes, on their time, and on
-//! connections of one device.
+//! connections of one device. Behind a load balancer its PROXY header says whose a connection is, as at the other listeners.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::config::{self, Listen, Live};
 use crate::server::Error;
-use crate::server::listener::{Kept, Settings, serve_http1};
+use crate::server::listener::{Balancers, ClientAddress, Kept, Settings, serve_http1};
 use crate::server::telemetry::Metrics;
 
 /// The device that has shown its credential in the handshake of a request's connection.
@@ -119,7 +119,10 @@ impl CredentialListener {
         let tls = server::Listener::bind(address, acceptor).await;
         let tls = tls.map_err(|source| Error::ListenForCredentials { address, source })?;
         let limit = settings.load().listen.handshake_timeout;
+        let balancers = (PROXIES, config.proxy_protocol.clone());
+        let balancers = Balancers::new(balancers, limit, metrics.clone());
         let tls = tls.max_handshakes(MAX_HANDSHAKES).handshake_timeout(limit);
+        let tls = tls.announced_by(move |tcp, from| balancers.clone().client(tcp, from));
         Ok(Self {
             tls,
             settings,
@@ -160,11 +163,13 @@ impl CredentialListener {
                 continue;
             };
             if open.of(&holder.name) >= MAX_OF_ONE {
-                tracing::debug!(%address, device = %holder.name, "a device has too many connections");
+                let client = address.ip().to_canonical();
+                tracing::debug!(%client, device = %holder.name, "a device has too many connections");
                 continue;
             }
             let connection = Connection {
                 holder: holder.clone(),
+                address: ClientAddress(address.ip().to_canonical()),
                 router: router.clone(),
                 listen: settings.load().listen.clone(),
                 stopped: stopping.clone(),
@@ -218,6 +223,7 @@ impl Open {
 /// One device's connection.
 struct Connection {
     holder: CredentialHolder,
+    address: ClientAddress,
     router: Router,
     listen: Listen,
     stopped: watch::Receiver<bool>,
@@ -228,12 +234,14 @@ impl Connection {
     async fn serve(self, stream: AsyncStream<TcpStream>) {
         let Self {
             holder,
+            address,
             router,
             listen,
             stopped,
         } = self;
         let mark = move |known: &mut Extensions| {
             known.insert(holder.clone());
+            known.insert(address);
         };
         let kept = Kept {
             age: listen.max_age.min(MAX_AGE),
@@ -243,6 +251,7 @@ impl Connection {
     }
 }
 
+const PROXIES: &str = "credential_listener.proxy_protocol";
 /// Each takes up to 180 KB, and lasts no longer than `listen.handshake_timeout`.
 const MAX_HANDSHAKES: usize = 128;
 const MAX_CONNECTIONS: usize = 256;

@@ -102,7 +102,7 @@ fn haproxy_without_the_header_or_with_the_old_one_is_told_what_to_do() {
 }
 
 /// A header of version 2.
-fn header(command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
+pub(crate) fn header(command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
     let length = u16::try_from(addresses.len()).unwrap().to_be_bytes();
     let start = b"\r\n\r\n\0\r\nQUIT\n";
     [start, &[command, family][..], &length, addresses].concat()

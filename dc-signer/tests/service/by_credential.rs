@@ -16,7 +16,9 @@ use rustls::{AlertDescription, RootCertStore};
 use serde_json::json;
 
 use crate::agent::Device;
+use crate::balanced::{clients, header};
 use crate::client::{Answer, Client};
+use crate::haproxy::HaProxy;
 use crate::rig::Rig;
 
 /// A service with such a port, whose zone issues for clients.
@@ -29,9 +31,14 @@ type Tls = client::Stream<TcpStream>;
 
 impl Port {
     fn open() -> Self {
-        let rig = Rig::start_with(
-            "[credential_listener]\naddress = '127.0.0.1:0'\nroots = 'vendor/root.pem'",
-        );
+        Self::open_with("", "")
+    }
+
+    /// With lines for `[listen]`, and for the port's own table.
+    fn open_with(listen: &str, own: &str) -> Self {
+        let rig = Rig::start_with(&format!(
+            "{listen}\n[credential_listener]\naddress = '127.0.0.1:0'\nroots = 'vendor/root.pem'\n{own}"
+        ));
         let roles = "/v1/admin/zones/cpe.example.com/roles";
         rig.admin().act(roles, &json!({"roles": "both"})).ok();
         let log = rig.log();
@@ -69,6 +76,31 @@ impl Port {
         let tcp = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let name = "localhost".try_into().unwrap();
         config.unwrap().connect(name, tcp).unwrap()
+    }
+
+    /// Asks for the device's record from one of this machine's addresses, behind something else that is sent first.
+    fn ask_behind(&self, device: &Device, from: u8, first: &[u8]) -> io::Result<Answer> {
+        let store = IdentityStore::new(provider());
+        let identity = Identity::load(device.path(CLIENT)).unwrap();
+        client::danger::install_unchecked(&store, identity).unwrap();
+        let config = client::Config::builder(provider())
+            .roots(read_roots(&self.rig.root()).unwrap())
+            .or_certificate()
+            .client_identity(store)
+            .build()
+            .unwrap();
+        let mut tcp = self.stranger(from).tcp()?;
+        tcp.write_all(first)?;
+        let name = "localhost".try_into().unwrap();
+        let mut tls = config
+            .connect(name, tcp)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        ask(&mut tls, "GET", dc_protocol::DEVICE)
+    }
+
+    /// Whoever comes to the port from one of this machine's addresses, without a credential.
+    fn stranger(&self, from: u8) -> Client {
+        Client::new(self.port, &self.rig.root()).from(from)
     }
 }
 
@@ -294,6 +326,94 @@ fn one_device_has_four_connections_at_most() {
 }
 
 #[test]
+fn behind_a_balancer_the_log_has_the_address_that_its_header_says() {
+    let port = Port::open_with("", TRUSTED);
+    let (device, _) = port.device("one");
+    let named = header(0x21, 0x11, &[192, 0, 2, 7, 10, 0, 0, 1, 0x12, 0x34, 1, 187]);
+    port.ask_behind(&device, BALANCER, &named).unwrap().ok();
+    // A connection of the balancer's own, and one that does not come by it.
+    let own = header(0x20, 0, &[]);
+    port.ask_behind(&device, BALANCER, &own).unwrap().ok();
+    port.ask_behind(&device, 5, b"").unwrap().ok();
+    let mut seen = clients(&port.rig, dc_protocol::DEVICE);
+    seen.dedup();
+    assert_eq!(seen, ["192.0.2.7", "127.0.0.9", "127.0.0.5"]);
+}
+
+#[test]
+fn a_header_is_refused_of_everybody_but_a_balancer_and_wanted_of_that() {
+    let port = Port::open_with("", TRUSTED);
+    let (device, _) = port.device("one");
+    let named = header(0x21, 0x11, &[192, 0, 2, 7, 10, 0, 0, 1, 0x12, 0x34, 1, 187]);
+    port.ask_behind(&device, 5, &named).unwrap_err();
+    let words = "is of none of credential_listener.proxy_protocol";
+    port.rig
+        .wait_until(words, || port.rig.log().contains(words));
+    port.ask_behind(&device, 5, b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n")
+        .unwrap_err();
+    port.ask_behind(&device, BALANCER, b"").unwrap_err();
+    port.rig.wait_until("it is said what to do", || {
+        port.rig.log().contains("send-proxy-v2")
+    });
+    let metrics = port.rig.admin().get("/metrics").body;
+    let refused = "dc_handshakes_total{result=\"proxy_header\"} 3";
+    assert!(metrics.contains(refused), "{metrics}");
+    // Nobody was seen who was not there.
+    assert!(clients(&port.rig, dc_protocol::DEVICE).is_empty());
+    port.ask_behind(&device, BALANCER, &named).unwrap().ok();
+}
+
+#[test]
+fn a_crowd_of_one_client_behind_a_balancer_keeps_no_device_of_another_out() {
+    let port = Port::open_with("handshake_timeout = '10m'", TRUSTED);
+    let (device, _) = port.device("one");
+    let crowd = header(0x21, 0x11, &[192, 0, 2, 8, 10, 0, 0, 1, 0x12, 0x34, 1, 187]);
+    let mine = header(0x21, 0x11, &[192, 0, 2, 7, 10, 0, 0, 1, 0x12, 0x34, 1, 187]);
+    let balancer = port.stranger(BALANCER);
+    let connect = |first: &[u8]| {
+        let mut tcp = balancer.tcp().unwrap();
+        tcp.write_all(first).unwrap();
+        tcp
+    };
+    let slow = connect(&mine);
+    let is_served = || port.ask_behind(&device, BALANCER, &mine).unwrap().ok();
+    is_served();
+    let crowd: Vec<TcpStream> = (0..200).map(|_| connect(&crowd)).collect();
+    is_served();
+    // Whoever says nothing has to go, but of the client that has most of them.
+    let is_gone = |mut tcp: &TcpStream| {
+        tcp.set_nonblocking(true).unwrap();
+        let read = tcp.read(&mut [0]);
+        !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    };
+    port.rig.wait_until("all but 128 are gone", || {
+        crowd.iter().filter(|tcp| !is_gone(tcp)).count() < 128
+    });
+    assert!(!is_gone(&slow));
+}
+
+#[test]
+fn haproxy_brings_devices_to_it() {
+    let port = Port::open_with("", TRUSTED);
+    let server = format!(
+        "listen signer\n    mode tcp\n    bind 127.0.0.1:PORT\n    server signer 127.0.0.1:{} source 127.0.0.9 send-proxy-v2\n",
+        port.port
+    );
+    let Some(proxy) = HaProxy::start(&server, &[]) else {
+        return;
+    };
+    let (device, _) = port.device("one");
+    let through = Port {
+        rig: port.rig,
+        port: proxy.port,
+    };
+    through.ask_behind(&device, 6, b"").unwrap().ok();
+    let mut seen = clients(&through.rig, dc_protocol::DEVICE);
+    seen.dedup();
+    assert_eq!(seen, ["127.0.0.6"]);
+}
+
+#[test]
 fn a_stop_ends_it_with_the_service() {
     let mut port = Port::open();
     let (device, _) = port.device("one");
@@ -336,5 +456,8 @@ fn it_shows_the_service_s_certificate_of_now() {
     port.rig.reload();
 }
 
+/// The address of the balancer, which is one of this machine's.
+const BALANCER: u8 = 9;
+const TRUSTED: &str = "proxy_protocol = ['127.0.0.9']";
 const OPEN: &str = "devices are known by their credentials here";
 const CLIENT: &str = "identity/current/client";

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::announced::refuse_header;
 use super::answering::{Answering, Entrance};
 use super::certificate::H2;
 use super::client::ClientCertificate;
@@ -85,11 +86,7 @@ impl Connection {
             () = open.over() => return Err(evict(Some(&tcp))),
         };
         if is_ahead {
-            tracing::debug!(
-                client = %client.to_canonical(),
-                "a connection is reset that begins with a PROXY header, and is of none of listen.proxy_protocol"
-            );
-            let _ = tcp.set_zero_linger();
+            refuse_header(&tcp, client, "listen.proxy_protocol");
             return Err(Handshake::ProxyHeader);
         }
         open.does(State::Speaking);

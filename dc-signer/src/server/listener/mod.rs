@@ -7,6 +7,7 @@
 //! its connection, if there is one, and the [`Peer`] that whoever recognises it tells so.
 
 mod address;
+mod announced;
 mod answering;
 mod arriving;
 mod certificate;
@@ -28,15 +29,16 @@ mod requests;
 mod unread;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 pub use address::ClientAddress;
+pub(super) use announced::Balancers;
 pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
 pub use client::{ClientCertificate, spki_sha256, valid};
@@ -49,13 +51,13 @@ pub use origin::Origin;
 
 use crate::config::{Listen, Live};
 use crate::server::Error;
-use crate::server::telemetry::{Handshake, Metrics, Shed};
+use crate::server::telemetry::{Metrics, Shed};
 use address::Prefix;
+use announced::Announced;
 use connection::Connection;
 use handshakes::{Handshakes, Turn};
 use intake::Intake;
 use open::{Connections, Entered, Most, Open};
-use proxied::HeaderError;
 
 /// The part of the settings that is the listener's: it counts for the connections that come from then on.
 #[derive(Clone, Debug)]
@@ -89,7 +91,7 @@ struct House {
     handshakes: Arc<Handshakes>,
     intake: Arc<Intake>,
     metrics: Arc<Metrics>,
-    complaint: Complaint,
+    announced: Announced,
 }
 
 impl Listener {
@@ -115,8 +117,8 @@ impl Listener {
             headers: Arc::new(Semaphore::new(MOST_HEADERS)),
             handshakes: Handshakes::new(metrics.clone()),
             intake: Arc::default(),
+            announced: Announced::new(metrics.clone()),
             metrics,
-            complaint: Complaint::default(),
         };
         Ok(Self {
             tcp,
@@ -192,7 +194,7 @@ impl Listener {
         if let Some(proxies) = &settings.proxies
             && !proxies.may_come_from(address.ip())
         {
-            house.turn_away(&tcp, address);
+            house.announced.turn_away(&tcp, address);
             return;
         }
         if !settings.listen.proxy_protocol.contains(address.ip()) {
@@ -211,10 +213,10 @@ impl Listener {
         let house = house.clone();
         tokio::spawn(async move {
             let limit = settings.listen.handshake_timeout;
-            let named = house.named(tcp, address, limit).await;
+            let named = house.announced.named(tcp, address, limit).await;
             drop(permit);
             if let Some((tcp, client)) = named
-                && let Some((tcp, place)) = house.enter(tcp, client).await
+                && let Some((tcp, place)) = house.enter(tcp, client.ip()).await
             {
                 connection.serve(tcp, place).await;
             }
@@ -223,51 +225,6 @@ impl Listener {
 }
 
 impl House {
-    /// Resets the connection of somebody who is no proxy where proxies connect.
-    fn turn_away(&self, tcp: &TcpStream, address: SocketAddr) {
-        self.metrics.handshake_ended(Handshake::ProxyHeader);
-        let client = address.ip().to_canonical();
-        let why = "a connection is reset to listen.proxied.address, which is from none of listen.proxied.proxies";
-        match self.complaint.is_due() {
-            true => tracing::warn!(%client, "{why}"),
-            false => tracing::debug!(%client, "{why}"),
-        }
-        let _ = tcp.set_zero_linger();
-    }
-
-    /// A proxy's connection with the address of its client; none if the proxy does not say it.
-    async fn named(
-        &self,
-        mut tcp: TcpStream,
-        proxy: SocketAddr,
-        limit: Duration,
-    ) -> Option<(TcpStream, IpAddr)> {
-        let read = timeout(limit, proxied::read(&mut tcp)).await;
-        let (outcome, why) = match read {
-            Ok(Ok(client)) => return Some((tcp, client.unwrap_or(proxy).ip())),
-            Ok(Err(error)) => (Handshake::ProxyHeader, Some(error)),
-            Err(_) => (Handshake::TimedOut, None),
-        };
-        self.metrics.handshake_ended(outcome);
-        let proxy = proxy.ip().to_canonical();
-        match &why {
-            None => tracing::debug!(
-                %proxy,
-                "a proxy's connection is reset: its PROXY header did not come within listen.handshake_timeout"
-            ),
-            // Some look in this way whether anybody is there.
-            Some(error @ HeaderError::Ended(_)) => {
-                tracing::debug!(%proxy, "a proxy's connection is reset: {error}");
-            }
-            Some(error) if self.complaint.is_due() => {
-                tracing::warn!(%proxy, "a proxy's connection is reset: {error}");
-            }
-            Some(error) => tracing::debug!(%proxy, "a proxy's connection is reset: {error}"),
-        }
-        let _ = tcp.set_zero_linger();
-        None
-    }
-
     /// A place for a connection, once there is room for one; none if its address has too many.
     async fn enter(&self, tcp: TcpStream, client: IpAddr) -> Option<(TcpStream, Place)> {
         let from = Prefix::from(client);
@@ -321,22 +278,6 @@ impl House {
     }
 }
 
-/// A warning that a proxy could make come very often.
-#[derive(Debug, Default)]
-struct Complaint(std::sync::Mutex<Option<Instant>>);
-
-impl Complaint {
-    /// True at most once a minute.
-    fn is_due(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last.is_none_or(|last| last.elapsed() >= BETWEEN_COMPLAINTS);
-        if is_due {
-            *last = Some(Instant::now());
-        }
-        is_due
-    }
-}
-
 /// The limits of a listener, which waits for a place while too many connections are open.
 #[derive(Clone, Debug)]
 pub struct Limits(Arc<Connections>);
@@ -360,4 +301,3 @@ struct Place {
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Proxies send their header at once, so this is a thousand connections each tenth of a second.
 const MOST_HEADERS: usize = 1000;
-const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
