@@ -19,7 +19,7 @@ use pki_types::UnixTime;
 
 use crate::authority::{self, Authenticated, Authority};
 use crate::config::Live;
-use crate::server::listener::{ClientCertificate, Peer};
+use crate::server::listener::{ClientAddress, ClientCertificate, Peer};
 use crate::server::telemetry::{Metrics, Shed};
 use dc_protocol::Kind;
 use dc_store::registry::{Access, Role, Sha256};
@@ -132,7 +132,8 @@ impl Gate {
 
     /// Notes that an operator got an answer with so many devices in it.
     pub(crate) fn note_read(&self, operator: &Authenticated, rows: usize, now: UnixTime) {
-        self.reads.note(operator.actor(), rows, now);
+        let who = (operator.actor(), operator.address());
+        self.reads.note(who, rows, now);
     }
 
     /// Records what operators have read, once a quarter of an hour or all of it.
@@ -236,6 +237,9 @@ impl Gate {
         is_long: bool,
     ) -> Result<Admitted, AccessError> {
         tracing::Span::current().record("caller", operator.name());
+        let address = parts.extensions.get::<ClientAddress>();
+        let address = address.and_then(|ClientAddress(from)| self.authority.of_operator(*from));
+        let operator = operator.at_address(address);
         self.count(&operator)?;
         if let Some(peer) = parts.extensions.get::<Peer>() {
             peer.is_known_here();

@@ -1,6 +1,7 @@
 //! Reads of personal data, collected: an operator who pages through devices is one record every quarter of an hour, not one a page.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use pki_types::UnixTime;
 use crate::authority::{Act, Authority, Error};
 use dc_store::registry::Action;
 
-/// The reads of each operator since they were recorded last. A crash loses at most a quarter of an hour of it; exports and searches
-/// for all devices are recorded at once, elsewhere.
+/// The reads of each operator from each address since they were recorded last. A crash loses at most a quarter of an hour of it;
+/// exports and searches for all devices are recorded at once, elsewhere.
 #[derive(Debug, Default)]
-pub(crate) struct Reads(Mutex<BTreeMap<String, Tally>>);
+pub(crate) struct Reads(Mutex<BTreeMap<Reader, Tally>>);
+
+/// An operator, and the address that records have.
+type Reader = (String, Option<IpAddr>);
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
@@ -23,14 +27,14 @@ struct Tally {
 
 impl Reads {
     /// Counts one answer with so many devices in it.
-    pub(crate) fn note(&self, actor: String, rows: usize, now: UnixTime) {
+    pub(crate) fn note(&self, who: Reader, rows: usize, now: UnixTime) {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-        self.add(actor, 1, rows, now);
+        self.add(who, 1, rows, now);
     }
 
-    fn add(&self, actor: String, views: u64, rows: u64, since: UnixTime) {
+    fn add(&self, who: Reader, views: u64, rows: u64, since: UnixTime) {
         let mut tallies = self.lock();
-        let tally = tallies.entry(actor).or_insert(Tally {
+        let tally = tallies.entry(who).or_insert(Tally {
             views: 0,
             rows: 0,
             since,
@@ -49,17 +53,17 @@ impl Reads {
         now: UnixTime,
         all: bool,
     ) -> Result<(), Error> {
-        for (actor, tally) in self.due(now, all) {
+        for (who, tally) in self.due(now, all) {
             let Tally { views, rows, since } = tally;
             let scope = format!("views={views} rows={rows} since={}", since.as_secs());
-            let by = Act::new(actor.clone(), now);
+            let by = Act::new(who.0.clone(), now).coming_from(who.1);
             let noted = authority.note_read(Action::Read, scope, &by).await;
-            noted.inspect_err(|_| self.add(actor, views, rows, since))?;
+            noted.inspect_err(|_| self.add(who, views, rows, since))?;
         }
         Ok(())
     }
 
-    fn due(&self, now: UnixTime, all: bool) -> Vec<(String, Tally)> {
+    fn due(&self, now: UnixTime, all: bool) -> Vec<(Reader, Tally)> {
         let is_due = |tally: &Tally| {
             let passed = now.as_secs().abs_diff(tally.since.as_secs());
             all || passed >= EACH.as_secs()
@@ -73,7 +77,7 @@ impl Reads {
         due.into_iter().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tally>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Reader, Tally>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,13 +94,13 @@ mod tests {
     fn a_quarter_of_an_hour_of_pages_is_one_record() {
         let reads = Reads::default();
         for second in 0..900 {
-            reads.note("operator:alice".into(), 100, at(1_000 + second));
+            reads.note(("operator:alice".into(), None), 100, at(1_000 + second));
             assert!(reads.due(at(1_000 + second), false).is_empty());
         }
-        reads.note("operator:bob".into(), 1, at(1_890));
+        reads.note(("operator:bob".into(), None), 1, at(1_890));
         let due = reads.due(at(1_900), false);
         assert_eq!(due.len(), 1);
-        let (actor, Tally { views, rows, since }) = &due[0];
+        let ((actor, _), Tally { views, rows, since }) = &due[0];
         assert_eq!(
             (actor.as_str(), *views, *rows),
             ("operator:alice", 900, 90_000)

@@ -15,8 +15,8 @@ use pki_types::UnixTime;
 use super::App;
 use super::problem::ApiError;
 use crate::access::{self, AccessError, Admitted, Counted, Place, Shown};
-use crate::authority::Authenticated;
-use crate::server::listener::{ClientCertificate, Origin, Peer};
+use crate::authority::{Authenticated, Visit};
+use crate::server::listener::{ClientAddress, ClientCertificate, Origin, Peer};
 use dc_pki::clock;
 use dc_protocol::{Kind, Severity};
 use dc_store::registry::{Access, Role, Sha256};
@@ -28,12 +28,19 @@ pub(super) struct KeyHolder {
     counted: Counted,
     peer: Option<Peer>,
     whence: Whence,
+    from: Option<IpAddr>,
 }
 
 impl KeyHolder {
     /// The SHA-256 of the key's SubjectPublicKeyInfo.
     pub(super) fn key(&self) -> Sha256 {
         self.certificate.spki_sha256()
+    }
+
+    /// Its visit, with the address that records are to have.
+    pub(super) fn visit(&self, app: &App, now: UnixTime) -> Visit {
+        let from = self.from.and_then(|from| app.authority.of_device(from));
+        Visit { now, from }
     }
 
     /// Waits for the turn of its renewal.
@@ -89,6 +96,7 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
         if Origin::of(parts) == Origin::Foreign {
             return Err(of_another_site());
         }
+        let from = parts.extensions.get::<ClientAddress>();
         let key = certificate.spki_sha256();
         tracing::Span::current().record("caller", tracing::field::display(key));
         Ok(Self {
@@ -96,6 +104,7 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
             counted: app.gate.device(&key)?,
             peer: parts.extensions.get().cloned(),
             whence: parts.extensions.get().copied().unwrap_or_else(nowhere),
+            from: from.map(|ClientAddress(from)| *from),
         })
     }
 }
@@ -146,22 +155,12 @@ impl Manager {
     pub(super) fn operator(&self) -> &Authenticated {
         self.operator.operator()
     }
-
-    /// Their name in the audit log.
-    pub(super) fn actor(&self) -> String {
-        self.operator.operator().actor()
-    }
 }
 
 impl Admin {
     /// The operator.
     pub(super) fn operator(&self) -> &Authenticated {
         self.operator.operator()
-    }
-
-    /// Their name in the audit log.
-    pub(super) fn actor(&self) -> String {
-        self.operator.operator().actor()
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn approve(
     Path(number): Path<String>,
 ) -> Result<Answer<Approved>, ApiError> {
     let number = read_number(&number)?;
-    let act = super::act(manager.actor())?;
+    let act = super::act(manager.operator())?;
     let done = app
         .authority
         .approve(number, manager.operator(), &act)
@@ -96,7 +96,7 @@ pub(super) async fn refuse(
     Json(because): Json<Because>,
 ) -> Result<Answer<Approval>, ApiError> {
     let number = read_number(&number)?;
-    let act = super::act_because(manager.actor(), &because.reason)?;
+    let act = super::act_because(manager.operator(), &because.reason)?;
     let refused = app
         .authority
         .refuse(number, manager.operator(), &act)
@@ -125,7 +125,7 @@ pub(super) async fn retire(
     manager: Manager,
     Json(wanted): Json<RetireDevices>,
 ) -> Result<Response, ApiError> {
-    let act = super::act_because(manager.actor(), &wanted.reason)?;
+    let act = super::act_because(manager.operator(), &wanted.reason)?;
     if wanted.devices.is_empty() {
         return Err(ApiError::new(Kind::BadRequest, "there is no device in it"));
     }

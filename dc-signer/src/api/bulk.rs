@@ -45,7 +45,7 @@ pub(super) async fn add(
     request: Request,
 ) -> Result<Response, ApiError> {
     media_type(request.headers(), NDJSON)?;
-    let act = super::act(manager.actor())?;
+    let act = super::act(manager.operator())?;
     let mut body = Limited::new(request.into_body(), MAX_BULK);
     let mut lines = Lines::default();
     // Answered at the end: a client that sends everything before it reads would wait for us while
@@ -167,7 +167,7 @@ pub(super) async fn export(
     Params(which): Params<Which>,
 ) -> Result<Response, ApiError> {
     let filter = which.filter()?;
-    let act = super::act(viewer.operator().actor())?;
+    let act = super::act(viewer.operator())?;
     // Before anything is shown: what cannot be recorded is not exported.
     let scope = reads::filter(&filter);
     app.authority.note_read(Action::Export, scope, &act).await?;

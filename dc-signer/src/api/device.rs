@@ -37,7 +37,8 @@ pub(super) async fn enroll(
     let _place = holder.wait_to_enrol(&app, now).await?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
-    let done = app.authority.enrol(&request, chain, now).await;
+    let visit = holder.visit(&app, now);
+    let done = app.authority.enrol(&request, chain, visit).await;
     answer(&app, &holder, Path::Enroll, began, now, done)
 }
 
@@ -59,7 +60,8 @@ pub(super) async fn renew(
     let now = clock::now()?;
     let _place = holder.wait_to_renew(&app, now).await?;
     let began = Instant::now();
-    let done = app.authority.renew(&request, holder.key(), now).await;
+    let visit = holder.visit(&app, now);
+    let done = app.authority.renew(&request, holder.key(), visit).await;
     answer(&app, &holder, Path::Renew, began, now, done)
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn add(
     manager: Manager,
     Json(new): Json<NewDevice>,
 ) -> Result<(StatusCode, Answer<AddedDevice>), ApiError> {
-    let act = super::act(manager.actor())?;
+    let act = super::act(manager.operator())?;
     let mut answers = super::bulk::add_lines(&app, vec![(1, Ok(new))], &act).await?;
     match answers.pop() {
         Some(Ok(added)) if added.created => Ok((StatusCode::CREATED, Answer(added))),
@@ -112,7 +112,7 @@ pub(super) async fn suspend(
     Path(id): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Answer<Device>, ApiError> {
-    let act = super::act_because(manager.actor(), &because.reason)?;
+    let act = super::act_because(manager.operator(), &because.reason)?;
     change(&app, &id, Change::Suspend, &act).await
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn resume(
     Path(id): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Answer<Device>, ApiError> {
-    let act = super::act_because(manager.actor(), &because.reason)?;
+    let act = super::act_because(manager.operator(), &because.reason)?;
     change(&app, &id, Change::Resume, &act).await
 }
 
@@ -147,7 +147,7 @@ pub(super) async fn retire(
     Path(id): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Response, ApiError> {
-    let act = super::act_because(manager.actor(), &because.reason)?;
+    let act = super::act_because(manager.operator(), &because.reason)?;
     let (id, who) = (id.parse()?, manager.operator().operator_name());
     match app.authority.retire_or_ask(&[id], Some(who), &act).await? {
         Outcome::Waits(approval) => super::approvals::waits(&approval, &act),
@@ -175,8 +175,8 @@ pub(super) async fn clear_clone(
     OptionalJson(because): OptionalJson<MaybeBecause>,
 ) -> Result<Answer<Device>, ApiError> {
     let act = match because.reason {
-        Some(reason) => super::act_because(manager.actor(), &reason)?,
-        None => super::act(manager.actor())?,
+        Some(reason) => super::act_because(manager.operator(), &reason)?,
+        None => super::act(manager.operator())?,
     };
     change(&app, &id, Change::ClearClone, &act).await
 }
@@ -209,7 +209,7 @@ pub(super) async fn replace(
     Path(id): Path<String>,
     Json(how): Json<Replace>,
 ) -> Result<Response, ApiError> {
-    let act = super::act_because(manager.actor(), &how.reason)?;
+    let act = super::act_because(manager.operator(), &how.reason)?;
     let (id, who) = (id.parse()?, manager.operator().operator_name());
     let replaced = app.authority.replace_or_ask(id, &how, Some(who), &act);
     match replaced.await? {
@@ -230,7 +230,7 @@ pub(super) async fn code(
     manager: Manager,
     Path(id): Path<String>,
 ) -> Result<Answer<Code>, ApiError> {
-    let act = super::act(manager.actor())?;
+    let act = super::act(manager.operator())?;
     Ok(Answer(app.authority.new_code(id.parse()?, &act).await?))
 }
 

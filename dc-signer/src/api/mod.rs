@@ -35,7 +35,7 @@ pub use openapi::openapi_json;
 
 use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
-use crate::authority::{self, Act, Authority};
+use crate::authority::{self, Act, Authenticated, Authority};
 use crate::checkpoints::Told;
 use crate::config::{Config, Live, MetricsAccess};
 use crate::server::listener::Validity;
@@ -269,17 +269,17 @@ pub fn observed(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// An act of somebody, now.
-fn act(actor: String) -> Result<Act, ApiError> {
-    Ok(Act::new(actor, clock::now()?))
+/// An act of an operator, now.
+fn act(operator: &Authenticated) -> Result<Act, ApiError> {
+    Ok(operator.act(clock::now()?))
 }
 
 /// The same for a reason.
 ///
 /// Fails with a problem if it is none.
-fn act_because(actor: String, reason: &str) -> Result<Act, ApiError> {
+fn act_because(operator: &Authenticated, reason: &str) -> Result<Act, ApiError> {
     let reason: Reason = reason.parse()?;
-    Ok(act(actor)?.because(reason))
+    Ok(act(operator)?.because(reason))
 }
 
 /// A time on the wire.

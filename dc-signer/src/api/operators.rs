@@ -49,7 +49,7 @@ pub(super) async fn renew(
     Json(wanted): Json<RenewToken>,
 ) -> Result<Response, ApiError> {
     let who = viewer.operator();
-    let act = super::act_because(who.actor(), &wanted.reason)?;
+    let act = super::act_because(who, &wanted.reason)?;
     give(&app, &name, wanted.valid, who, &act, Grant::Renew).await
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn disable(
     Path(name): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Response, ApiError> {
-    let act = super::act_because(admin.actor(), &because.reason)?;
+    let act = super::act_because(admin.operator(), &because.reason)?;
     let who = Some(admin.operator().operator_name());
     let name = name.parse()?;
     let done = app.authority.keep_out_or_ask(&name, who, &act);
@@ -93,7 +93,7 @@ pub(super) async fn enable(
     Path(name): Path<String>,
     Json(wanted): Json<RenewToken>,
 ) -> Result<Response, ApiError> {
-    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let act = super::act_because(admin.operator(), &wanted.reason)?;
     let who = admin.operator();
     give(&app, &name, wanted.valid, who, &act, Grant::Enable).await
 }

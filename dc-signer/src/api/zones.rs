@@ -55,7 +55,7 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, Answer<Zone>), ApiError> {
     let zone = parse(&new.zone)?;
     let forms: Forms = new.forms.parse().map_err(dc_store::registry::Error::from)?;
-    let act = super::act(admin.actor())?;
+    let act = super::act(admin.operator())?;
     let roles: Roles = new.roles.parse().map_err(dc_store::registry::Error::from)?;
     let new = authority::NewZone { zone, forms, roles };
     let added = app.authority.add_zone(&new, &act).await?;
@@ -76,7 +76,7 @@ pub(super) async fn remove(
     Json(because): Json<Because>,
 ) -> Result<StatusCode, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &because.reason)?;
+    let act = super::act_because(admin.operator(), &because.reason)?;
     app.authority.remove_zone(&zone, &act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -95,7 +95,7 @@ pub(super) async fn forms(
     Json(wanted): Json<ZoneForms>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let act = super::act_because(admin.operator(), &wanted.reason)?;
     let forms: Forms = wanted
         .forms
         .parse()
@@ -118,7 +118,7 @@ pub(super) async fn roles(
     Json(wanted): Json<ZoneRoles>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let act = super::act_because(admin.operator(), &wanted.reason)?;
     let roles: Roles = wanted
         .roles
         .parse()
@@ -142,7 +142,7 @@ pub(super) async fn rollover(
     Json(wanted): Json<MoveOn>,
 ) -> Result<Response, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let act = super::act_because(admin.operator(), &wanted.reason)?;
     let who = admin.operator().operator_name();
     let wanted = Move {
         to: wanted.to,
@@ -172,7 +172,7 @@ pub(super) async fn pull(
     Json(wanted): Json<PullRenewals>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let act = super::act_because(admin.operator(), &wanted.reason)?;
     let before = wanted.issued_before.map(super::at).transpose()?;
     let pulled = app.authority.pull_renewals(&zone, before, &act).await?;
     Ok(Answer(Zone::at(act.at, &pulled)))

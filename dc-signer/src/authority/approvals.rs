@@ -184,7 +184,9 @@ impl Authority {
         // It was checked against the log just now.
         let what = Asked::of(&agreed)?;
         let actor = format!("operator:{}+{name}", agreed.asked_by);
-        let both = Act::new(actor, by.at).because(agreed.reason.clone());
+        let both = Act::new(actor, by.at)
+            .because(agreed.reason.clone())
+            .coming_from(by.from);
         let done = self.execute(&what, &both).await?;
         self.store.mark_done(number, &both).await?;
         tracing::info!(number, %what, "done, because a second operator agreed");

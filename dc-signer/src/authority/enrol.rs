@@ -1,10 +1,10 @@
 //! Enrolling: a device becomes known by a key, in one of three ways, and gets its first credentials.
 
-use pki_types::{CertificateDer, UnixTime};
+use pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use subtle::ConstantTimeEq;
 
-use super::acts::by_device;
+use super::acts::Visit;
 use super::issue::{AsClient, Reply, check, spkis};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError, Spkis};
@@ -30,7 +30,7 @@ struct Asking<'a> {
     chain: &'a [CertificateDer<'a>],
     enrolment_key: Sha256,
     spkis: Spkis,
-    now: UnixTime,
+    visit: Visit,
 }
 
 impl Authority {
@@ -44,8 +44,10 @@ impl Authority {
         &self,
         request: &EnrollRequest,
         chain: &[CertificateDer<'_>],
-        now: UnixTime,
+        visit: impl Into<Visit>,
     ) -> Result<Reply, Error> {
+        let visit = visit.into();
+        let now = visit.now;
         self.guard.check(now)?;
         let enrolment_key = enrolment_key(chain)?;
         let way = match &request.code {
@@ -58,7 +60,7 @@ impl Authority {
             chain,
             enrolment_key,
             spkis: self.checks.run(check).await??,
-            now,
+            visit,
         };
         let shown = request.previous_sha256.as_deref();
         let shown = shown.map(str::parse).transpose()?;
@@ -76,7 +78,13 @@ impl Authority {
         let admitted = policy::admit(device, enrolment_key, now)?;
         let (issuance, ()) = self.sign(admitted, move || Ok((spkis, ()))).await?;
         let as_client = AsClient::of(request.client_csr.as_ref(), &issuance);
-        let json = self.record(Issuance { shown, ..issuance }).await?;
+        let json = self
+            .record(Issuance {
+                shown,
+                by: visit.act(),
+                ..issuance
+            })
+            .await?;
         Ok(Reply {
             zone,
             json,
@@ -96,7 +104,7 @@ impl Authority {
         let pending = self.store.find_code(code.id()).await?;
         let pending = pending.ok_or(CodeError::Unknown)?;
         let keys = self.secrets.now(&self.store).await?;
-        let macs = keys.macs(code, pending.device, asking.now);
+        let macs = keys.macs(code, pending.device, asking.visit.now);
         let kept = |mac: &&Sha256| bool::from(pending.mac.as_bytes().ct_eq(mac.as_bytes()));
         // A wrong one is wrong with every key.
         let mac = macs.iter().find(kept).copied();
@@ -106,11 +114,11 @@ impl Authority {
             key: asking.enrolment_key,
         };
         self.check_before_use(&redemption, asking).await?;
-        let by = by_device(asking.now);
+        let by = asking.visit.act();
         match self.store.redeem_code(&redemption, &by).await? {
             Redeemed::Enrolled(device) => Ok(*device),
             Redeemed::Refused(refusal) => {
-                self.flag_used_code(&redemption, refusal, asking.now)
+                self.flag_used_code(&redemption, refusal, asking.visit)
                     .await?;
                 Err(refusal.into())
             }
@@ -127,7 +135,7 @@ impl Authority {
         let pending = pending.ok_or(CodeError::Unknown)?;
         let Redemption { mac, key, .. } = redemption;
         // What a wrong one is told is for the store to say, which counts it.
-        if pending.check(mac, key, asking.now).is_err() {
+        if pending.check(mac, key, asking.visit.now).is_err() {
             return Ok(());
         }
         let found = self.store.find_device(&Find::Id(pending.device)).await?;
@@ -140,11 +148,11 @@ impl Authority {
         if let state @ (State::Suspended | State::Retired) = device.state {
             return Err(registry::Error::NotActive { state }.into());
         }
-        let key = asking.enrolment_key;
-        let enrolled = device.apply(&Change::Enrol { key }, asking.now)?;
+        let (key, now) = (asking.enrolment_key, asking.visit.now);
+        let enrolled = device.apply(&Change::Enrol { key }, now)?;
         let enrolled = enrolled.map_or(device, |changed| changed.device);
-        let view = self.view(asking.now).await?;
-        let admitted = policy::admit(enrolled, key, asking.now)?;
+        let view = self.view(now).await?;
+        let admitted = policy::admit(enrolled, key, now)?;
         check(&view, &admitted, &asking.spkis)
     }
 
@@ -154,7 +162,7 @@ impl Authority {
         &self,
         redemption: &Redemption,
         refusal: CodeError,
-        now: UnixTime,
+        visit: Visit,
     ) -> Result<(), Error> {
         if refusal != CodeError::Used {
             return Ok(());
@@ -163,12 +171,13 @@ impl Authority {
             return Ok(());
         };
         let used_by = pending.used_by;
-        let is_right = used_by.is_some_and(|key| pending.check(&redemption.mac, &key, now).is_ok());
+        let is_right =
+            used_by.is_some_and(|key| pending.check(&redemption.mac, &key, visit.now).is_ok());
         if is_right
             && let Some(key) = used_by
             && let Some(device) = self.store.find_device(&Find::Key(key)).await?
         {
-            self.flag(&device, now).await?;
+            self.flag(&device, visit).await?;
         }
         Ok(())
     }
@@ -195,24 +204,24 @@ impl Authority {
         let settings = self.settings.load();
         let chain = asking.chain.iter();
         let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
-        let now = asking.now;
+        let now = asking.visit.now;
         let check = move || settings.manufacturers.made(&chain, now);
         let made = self.checks.run(check).await??;
-        let device = self.made_device(&made, asking.now).await?;
+        let device = self.made_device(&made, asking.visit).await?;
         // It has a key, and would have been found by it.
         if matches!(device.state, State::Active) {
-            self.flag(&device, asking.now).await?;
+            self.flag(&device, asking.visit).await?;
             return Err(PolicyError::CloneSuspected.into());
         }
         let (id, key) = (device.id, asking.enrolment_key);
         self.check(device, asking).await?;
         let enrol = Change::Enrol { key };
-        let by = by_device(asking.now);
+        let by = asking.visit.act();
         Ok(self.store.change_device(id, &enrol, &by).await?)
     }
 
     /// The device with the serial number of a manufacturer's certificate.
-    async fn made_device(&self, made: &Made, now: UnixTime) -> Result<Device, Error> {
+    async fn made_device(&self, made: &Made, visit: Visit) -> Result<Device, Error> {
         let find = Find::Manufactured(made.manufactured.clone());
         if let Some(device) = self.store.find_device(&find).await? {
             return Ok(device);
@@ -222,7 +231,7 @@ impl Authority {
         }
         let external_id: ExternalId = made.manufactured.serial.parse()?;
         let zone: Option<&ZoneName> = made.zone.as_ref();
-        self.add_made(external_id, zone, &made.manufactured, &by_device(now))
+        self.add_made(external_id, zone, &made.manufactured, &visit.act())
             .await?;
         let found = self.store.find_device(&find).await?;
         Ok(found.ok_or(registry::Error::UnknownDevice)?)

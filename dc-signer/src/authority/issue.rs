@@ -5,7 +5,7 @@ use std::time::Duration;
 use dc_core::Issued;
 use pki_types::UnixTime;
 
-use super::acts::by_device;
+use super::acts::Visit;
 use super::algorithms::algorithms;
 use super::error::PkiError;
 use super::loaded::Loaded;
@@ -141,7 +141,7 @@ fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issu
         shown: None,
         idempotency: None,
         answer,
-        by: by_device(now),
+        by: Visit::from(now).act(),
     })
 }
 

@@ -73,6 +73,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
+pub use acts::Visit;
 pub(crate) use acts::by_signer;
 pub use both_forms::BothFormsWarning;
 pub use clock_agrees::clock_agrees;

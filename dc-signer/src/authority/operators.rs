@@ -1,6 +1,7 @@
 //! Operators: their tokens and certificates, and their authentication by either.
 
 use std::mem::discriminant;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Authenticated {
     shown: Access,
     expires: Option<UnixTime>,
     previous: bool,
+    /// The address that records of their acts have.
+    from: Option<IpAddr>,
 }
 
 impl Authenticated {
@@ -47,6 +50,7 @@ impl Authenticated {
                 shown: *shown,
                 expires,
                 previous,
+                from: None,
             })),
         }
     }
@@ -91,6 +95,24 @@ impl Authenticated {
     #[must_use]
     pub fn actor(&self) -> String {
         format!("operator:{}", self.operator.name)
+    }
+
+    /// The same operator at an address, as far as records are to have those.
+    #[must_use]
+    pub(crate) fn at_address(self, from: Option<IpAddr>) -> Self {
+        Self { from, ..self }
+    }
+
+    /// The address that records of their acts have.
+    #[must_use]
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.from
+    }
+
+    /// An act of theirs.
+    #[must_use]
+    pub fn act(&self, now: UnixTime) -> Act {
+        Act::new(self.actor(), now).coming_from(self.from)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pki_types::UnixTime;
 
-use super::acts::by_device;
+use super::acts::Visit;
 use super::algorithms::algorithms;
 use super::issue::{AsClient, Reply, spkis};
 use super::policy::{self, PolicyError, Spkis};
@@ -21,8 +21,10 @@ impl Authority {
         &self,
         request: &RenewRequest,
         enrolment_key: Sha256,
-        now: UnixTime,
+        visit: impl Into<Visit>,
     ) -> Result<Reply, Error> {
+        let visit = visit.into();
+        let now = visit.now;
         self.guard.check(now)?;
         let renewal = Renewal::parse(request)?;
         let found = self.store.find_device(&Find::Key(enrolment_key)).await?;
@@ -47,11 +49,12 @@ impl Authority {
         let (issuance, next) = self.sign(admitted, move || keys.check()).await?;
         // Nothing has left yet: whoever cannot switch gets nothing.
         if let Some(next) = next {
-            self.switch(id, next, now).await?;
+            self.switch(id, next, visit).await?;
         }
         let issuance = Issuance {
             shown: previous,
             idempotency: Some(idempotency),
+            by: visit.act(),
             ..issuance
         };
         let as_client = AsClient::of(request.client_csr.as_ref(), &issuance);
@@ -86,9 +89,9 @@ impl Authority {
     }
 
     /// Lets the device change to another enrolment key: both work until the new one is first used, so whichever answer gets lost, the device gets in again.
-    async fn switch(&self, device: DeviceId, key: Sha256, now: UnixTime) -> Result<(), Error> {
+    async fn switch(&self, device: DeviceId, key: Sha256, visit: Visit) -> Result<(), Error> {
         let change = Change::SwitchKey { key };
-        let by = by_device(now);
+        let by = visit.act();
         self.store.change_device(device, &change, &by).await?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::manufacturers::Manufacturers;
-use crate::config::{Approval, Config, NameMode, Operators, Renewals};
+use crate::config::{Addresses, Approval, Config, NameMode, Operators, Renewals};
 
 /// The part of the configuration that the authority needs.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct Settings {
     pub(super) manufacturers: Arc<Manufacturers>,
     pub(super) operators: Operators,
     pub(super) approval: Approval,
+    pub(super) addresses: Addresses,
 }
 
 impl Settings {
@@ -37,6 +38,7 @@ impl Settings {
             manufacturers: Manufacturers::load(&config.manufacturers)?.into(),
             operators: config.operators,
             approval: config.approval,
+            addresses: config.retention.addresses,
         })
     }
 }

@@ -95,6 +95,42 @@ pub enum Serials {
     Any,
 }
 
+/// The addresses that the audit log keeps.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(
+    rename_all = "lowercase",
+    expecting = "\"all\", \"operators\" or \"none\""
+)]
+pub enum Addresses {
+    /// Of devices that enrol or change their key, and of operators.
+    #[default]
+    All,
+    /// No address.
+    None,
+    /// Of operators.
+    Operators,
+}
+
+impl Addresses {
+    /// True if those of devices are kept.
+    #[must_use]
+    pub fn of_devices(self) -> bool {
+        match self {
+            Self::All => true,
+            Self::None | Self::Operators => false,
+        }
+    }
+
+    /// True if those of operators are kept.
+    #[must_use]
+    pub fn of_operators(self) -> bool {
+        match self {
+            Self::All | Self::Operators => true,
+            Self::None => false,
+        }
+    }
+}
+
 /// `[retention]`: how long history is kept. The audit log is kept for good.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -105,6 +141,8 @@ pub struct Retention {
     /// Of the counts of refused requests.
     #[serde(deserialize_with = "values::time::<_, { 7 * DAY }, { 3660 * DAY }>")]
     pub refused: Duration,
+    /// The addresses that records of the audit log have.
+    pub addresses: Addresses,
 }
 
 impl Default for Retention {
@@ -113,6 +151,7 @@ impl Default for Retention {
         Self {
             issues: month,
             refused: month,
+            addresses: Addresses::All,
         }
     }
 }

@@ -36,7 +36,7 @@ pub use authorities::{Acme, ChallengeKind, ExternalAccount, OrderCommand};
 pub use checkpoints::{CheckpointKey, CheckpointPlace, Checkpoints, Server};
 pub use credential_listener::CredentialListener;
 pub use devices::{
-    Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
+    Addresses, Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
 pub use entrances::{ClientHeader, HealthListener, OperatorListener, ProxiedListener};
 pub use error::{Error, KeyError, KeyErrorKind};

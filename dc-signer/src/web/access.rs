@@ -43,11 +43,6 @@ impl Visitor {
         }
     }
 
-    /// Their name in the audit log.
-    pub(super) fn actor(&self) -> String {
-        self.operator.operator().actor()
-    }
-
     /// The session, if it is not the certificate that says who they are.
     pub(super) fn session(&self) -> Option<SessionId> {
         self.session

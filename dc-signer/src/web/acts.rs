@@ -14,7 +14,6 @@ use super::devices::find;
 use super::error::{PageError, see_other, sentence};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
-use crate::authority;
 use crate::authority::approvals::Outcome;
 use dc_pki::clock;
 use dc_store::registry::{self, Reason};
@@ -88,7 +87,7 @@ pub(super) async fn act(
         let page = page.render(&visitor.who());
         return Ok(page::respond(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
-    let by = authority::Act::new(visitor.actor(), now).because(reason.ok().flatten());
+    let by = visitor.operator().act(now).because(reason.ok().flatten());
     if act == Act::Retire {
         let who = visitor.operator().operator_name();
         match web

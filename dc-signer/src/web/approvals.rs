@@ -71,7 +71,7 @@ pub(super) async fn decide(
 ) -> Result<Response, PageError> {
     let number = number.parse().map_err(|_| PageError::NotFound)?;
     let visitor = visitor.manager()?;
-    let by = authority::Act::new(visitor.actor(), clock::now()?);
+    let by = visitor.operator().act(clock::now()?);
     let who = visitor.operator();
     match verdict.as_str() {
         "approve" => {

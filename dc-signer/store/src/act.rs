@@ -1,4 +1,6 @@
-//! An act: its actor, its time, and its reason.
+//! An act: its actor, its time, its reason, and the address that it came from.
+
+use std::net::IpAddr;
 
 use pki_types::UnixTime;
 
@@ -13,6 +15,8 @@ pub struct Act {
     pub at: UnixTime,
     /// Their reason; acts that take rights away or give them back need one.
     pub reason: Option<Reason>,
+    /// The address that it came from, over HTTP; none on the command line, or if no record is to say it.
+    pub from: Option<IpAddr>,
 }
 
 impl Act {
@@ -23,6 +27,7 @@ impl Act {
             actor: actor.into(),
             at,
             reason: None,
+            from: None,
         }
     }
 
@@ -33,6 +38,12 @@ impl Act {
             reason: reason.into(),
             ..self
         }
+    }
+
+    /// The same from an address.
+    #[must_use]
+    pub fn coming_from(self, from: Option<IpAddr>) -> Self {
+        Self { from, ..self }
     }
 
     /// True if somebody at the machine does it without a credential, which is on record and raises an alert.

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod addresses;
 mod agent;
 mod audit;
 mod balanced;

@@ -314,8 +314,9 @@ fn reads_and_exports_are_on_record_and_not_one_a_page() {
     let exported = records(&rig, "export export-end");
     assert_eq!(exported.len(), 2, "{exported:?}");
     assert_eq!(exported[0].1, "operator:vera");
-    assert_eq!(exported[0].3.as_deref(), Some("state=preregistered"));
-    let scope = format!("state=preregistered rows={rows}");
+    let scope = "state=preregistered from=127.0.0.1";
+    assert_eq!(exported[0].3.as_deref(), Some(scope));
+    let scope = format!("state=preregistered rows={rows} from=127.0.0.1");
     assert_eq!(exported[1].3, Some(scope));
     assert!(records(&rig, "read").is_empty());
     // What is not on record yet is before the end.

@@ -39,7 +39,8 @@ pub struct AuditRecord {
     /// The reason, in the words of whoever did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The filter of a read, or the record that it answers.
+    /// The filter of a read, the record that it answers, or an operator's role; and at its end `from=` and the address that an act over HTTP
+    /// came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The hash of the record before it.

@@ -243,7 +243,9 @@ impl Housekeeping {
     }
 
     async fn tidy(&self) {
-        let Retention { issues, refused } = self.settings.load().retention;
+        let Retention {
+            issues, refused, ..
+        } = self.settings.load().retention;
         let retention = dc_store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         // By a wrong clock everything has had its time.

@@ -39,7 +39,10 @@ fn act(record: &Record, now: UnixTime) -> Markup {
         tr {
             td { (moment(entry.time)) br; span.far { (distance(entry.time, now)) } }
             td { (words(entry.action)) @if let Some(reason) = &entry.reason { br; span.far { (reason) } } }
-            td { (actor(&entry.actor)) }
+            td {
+                (actor(&entry.actor))
+                @if let Some(from) = entry.came_from() { br; span.far { "from " (from) } }
+            }
             td.rare { (entry.node) }
             td.rare.num { (record.seq) }
         }

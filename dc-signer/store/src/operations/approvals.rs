@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use pki_types::UnixTime;
 
 use crate::connection::Session;
-use crate::registry::{self, Action, Approval, ApprovalState, Mismatch, OperatorName, Sha256};
+use crate::registry::{
+    self, Action, Approval, ApprovalState, Mismatch, OperatorName, Sha256, without_address,
+};
 use crate::{Act, Error, Store};
 
 use super::rows::{APPROVAL, approval};
@@ -108,7 +110,7 @@ impl Store {
             }
             let mut entry = work.entry(Action::FinishApproval, by);
             entry.detail_sha256 = Some(agreed.commitment());
-            entry.scope = Some(asked_in(number));
+            entry.scope = Some(work.scope(asked_in(number), by).await?);
             work.log(entry);
             set(
                 work,
@@ -182,7 +184,7 @@ async fn decide(
     };
     let mut entry = work.entry(action, by);
     entry.detail_sha256 = Some(asked.commitment());
-    entry.scope = Some(asked_in(asked.number));
+    entry.scope = Some(work.scope(asked_in(asked.number), by).await?);
     work.log(entry);
     Ok(Approval {
         state,
@@ -246,6 +248,7 @@ async fn as_logged(session: &mut Session, mut all: Vec<Approval>) -> Result<Vec<
         let (actor, Some(scope)) = (row.text("actor")?, row.maybe_text("scope")?) else {
             continue;
         };
+        let scope = without_address(&scope).0.to_owned();
         let who = actor.strip_prefix("operator:").map(str::parse);
         let who = who.and_then(Result::ok);
         match row.parse("action")? {

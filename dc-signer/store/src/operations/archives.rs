@@ -99,7 +99,7 @@ pub(super) async fn covers(session: &mut Session, seq: u64) -> Result<bool, Erro
 }
 
 async fn insert(work: &mut Work, archive: &Archive, by: &Act) -> Result<Archive, Error> {
-    if replicas::has_older(&mut work.session, by.at).await? {
+    if replicas::has_older(&mut work.session, replicas::DETAILS, by.at).await? {
         return Err(Error::OlderSigner);
     }
     let last = base(&mut work.session).await?.head().seq;

@@ -74,8 +74,7 @@ impl People {
 
     /// The approval that a record is about.
     fn asked(&mut self, entry: &Entry) -> Option<&mut Asked> {
-        let number = entry.scope.as_deref()?.strip_prefix("asked-in=")?;
-        self.approvals.get_mut(&number.parse().ok()?)
+        self.approvals.get_mut(&entry.asked_in()?)
     }
 
     pub(super) async fn check(

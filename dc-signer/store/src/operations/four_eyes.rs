@@ -45,7 +45,7 @@ impl Store {
             if policy.is_laxer_than(&before) && !are_two && !by.is_without_credential() {
                 return Err(registry::Error::TakesTwo.into());
             }
-            if replicas::has_older(&mut work.session, by.at).await? {
+            if replicas::has_older(&mut work.session, replicas::DETAILS, by.at).await? {
                 return Err(Error::OlderSigner);
             }
             let mut entry = work.entry(Action::ChangeApproval, by);

@@ -204,7 +204,10 @@ async fn log(work: &mut Work, action: Action, operator: &Operator, by: &Act) -> 
     entry.expires = operator.expires;
     entry.detail_sha256 = work.detail(operator.commitment(), by).await?;
     // So that whoever reads the log knows what they could do, whatever they are since.
-    entry.scope = entry.detail_sha256.map(|_| role_scope(operator.role));
+    entry.scope = match entry.detail_sha256 {
+        Some(_) => Some(work.scope(role_scope(operator.role), by).await?),
+        None => None,
+    };
     work.log(entry);
     Ok(())
 }

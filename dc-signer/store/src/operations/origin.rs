@@ -183,7 +183,7 @@ impl Lineage {
         let asker = format!("operator:{asked}");
         for row in &found {
             let approve = rows::record(row)?;
-            let Some(number) = approve.asked_in() else {
+            let Some(number) = approve.entry.asked_in() else {
                 continue;
             };
             let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
@@ -215,11 +215,17 @@ impl Lineage {
         // Word for word the condition of the index.
         let sql = format!(
             "SELECT {} FROM audit WHERE action IN ('approve', 'refuse-approval', 'finish-approval') \
-             AND seq > $1 AND seq < $2 AND action = 'finish-approval' AND scope = $3 ORDER BY seq LIMIT 1",
+             AND seq > $1 AND seq < $2 AND action = 'finish-approval' AND (scope = $3 OR scope LIKE $4) ORDER BY seq LIMIT 1",
             rows::RECORD
         );
         let scope = format!("asked-in={asked}");
-        let values = vec![asked.into(), before.into(), scope.as_str().into()];
+        let with_address = format!("{scope} %");
+        let values = vec![
+            asked.into(),
+            before.into(),
+            scope.as_str().into(),
+            with_address.as_str().into(),
+        ];
         Ok(!self.add(session, sql, values).await?.is_empty())
     }
 

@@ -2,7 +2,7 @@
 
 use pki_types::UnixTime;
 
-use crate::registry::{Action, BrokenGlass};
+use crate::registry::{Action, BrokenGlass, with_address};
 use crate::sql::seconds;
 use crate::{Act, Error, Store};
 
@@ -14,7 +14,10 @@ impl Store {
         // Nobody needs to read that on the next page.
         let noted = self.shared.write(async |work| {
             let mut entry = work.entry(action, by);
-            entry.scope = Some(scope);
+            entry.scope = Some(match by.from {
+                Some(from) => with_address(Some(&scope), from),
+                None => scope,
+            });
             work.log(entry);
             Ok(())
         });

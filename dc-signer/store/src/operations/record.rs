@@ -179,6 +179,8 @@ fn log(work: &mut Work, issuance: &Issuance, judged: &Judged) -> u64 {
     let mut issued = |action, credentials: &[Sha256], spki| {
         for credential in credentials {
             let mut entry = entry(action, work);
+            // Which device's it is says its name; where its customer was each time is nobody's business for good.
+            entry.scope = None;
             entry.spki_sha256 = Some(spki);
             entry.credential_sha256 = Some(*credential);
             entry.expires = Some(issuance.expires);

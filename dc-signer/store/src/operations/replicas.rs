@@ -91,22 +91,30 @@ async fn forget(
     session.tell(sql, values).await
 }
 
-/// True if a signer works here that cannot read the records that this one can write.
-pub(super) async fn has_older(session: &mut Session, now: UnixTime) -> Result<bool, Error> {
+/// True if a signer works here that cannot read records of a form.
+pub(super) async fn has_older(
+    session: &mut Session,
+    format: i64,
+    now: UnixTime,
+) -> Result<bool, Error> {
     let reference = reference(session, now).await?;
     let silent = int(Replica::SILENT.as_secs());
     let sql = "SELECT id FROM replicas WHERE stopped = 0 AND format < $1 \
                AND seen BETWEEN $2 AND $3 LIMIT 1";
     let values = vec![
-        FORMAT.into(),
+        format.into(),
         reference.saturating_sub(silent).into(),
         reference.saturating_add(silent).into(),
     ];
     Ok(session.fetch_one(sql, values).await?.is_some())
 }
 
-/// The form of records that this version reads: with details, reasons, scopes, and what takes two operators.
-const FORMAT: i64 = 4;
+/// The form of records with details, reasons, scopes, and what takes two operators.
+pub(super) const DETAILS: i64 = 4;
+/// The same with an address behind a scope that decides something.
+pub(super) const ADDRESSES: i64 = 5;
+/// The form that this version reads.
+const FORMAT: i64 = ADDRESSES;
 
 async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
     let reference = reference(session, now).await?;

@@ -270,7 +270,9 @@ async fn log_delegation(
     entry.credential_sha256 = Some(delegation.certificate_sha256);
     entry.expires = Some(delegation.not_after);
     entry.detail_sha256 = work.detail(delegation.commitment(zone), by).await?;
-    entry.scope = scope;
+    if let Some(said) = scope {
+        entry.scope = Some(work.scope(said, by).await?);
+    }
     work.log(entry);
     Ok(())
 }

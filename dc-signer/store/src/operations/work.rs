@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::connection::{Database, Row, Session};
 use crate::postgres::{Gather, Plan};
-use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
+use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256, with_address};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
@@ -151,7 +151,7 @@ impl Work {
         }
     }
 
-    /// An entry for the audit log that is about nothing yet.
+    /// An entry for the audit log that is about nothing yet, and says from where it came.
     pub(super) fn entry(&self, action: Action, by: &Act) -> Entry {
         Entry {
             time: by.at,
@@ -165,7 +165,19 @@ impl Work {
             expires: None,
             detail_sha256: None,
             reason: by.reason.as_ref().map(Reason::to_string),
-            scope: None,
+            scope: by.from.map(|from| with_address(None, from)),
+        }
+    }
+
+    /// The scope of a record whose scope decides something, with the address that the act came from; without it as long as a signer
+    /// works here that would not understand what is decided.
+    pub(super) async fn scope(&mut self, said: String, by: &Act) -> Result<String, Error> {
+        let Some(from) = by.from else {
+            return Ok(said);
+        };
+        match replicas::has_older(&mut self.session, replicas::ADDRESSES, by.at).await? {
+            true => Ok(said),
+            false => Ok(with_address(Some(&said), from)),
         }
     }
 
@@ -186,7 +198,10 @@ impl Work {
                 self.has_details.store(true, Ordering::Relaxed);
                 true
             }
-            None => !replicas::has_older(&mut self.session, by.at).await?,
+            None => {
+                let format = replicas::DETAILS;
+                !replicas::has_older(&mut self.session, format, by.at).await?
+            }
         };
         self.details = Some(details);
         Ok(details.then_some(commitment))

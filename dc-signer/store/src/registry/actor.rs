@@ -8,7 +8,7 @@ use pki_types::UnixTime;
 use super::actor_fault::ActorFault;
 use super::actor_kind::{ActorKind, Bound};
 use super::certificates::Certificates;
-use super::{Action, Entry, FourEyes, Record, Role};
+use super::{Action, Entry, FourEyes, Record, Role, without_address};
 
 /// An operator, as the last record about them says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,7 +64,8 @@ pub(crate) fn role_scope(role: Role) -> String {
 }
 
 fn role_in(scope: &str) -> Option<Role> {
-    scope.strip_prefix("role=")?.parse().ok()
+    let (said, _) = without_address(scope);
+    said.strip_prefix("role=")?.parse().ok()
 }
 
 /// The operators of an actor of the log: who did it or asked for it, and who agreed.
@@ -76,15 +77,13 @@ pub(crate) fn operators_of(actor: &str) -> Option<(&str, Option<&str>)> {
     })
 }
 
-impl Record {
+impl Entry {
     /// The number of the record that asked for what this one decides, if it says one.
     pub(crate) fn asked_in(&self) -> Option<u64> {
-        let scope = self.entry.scope.as_deref()?;
-        scope.strip_prefix("asked-in=")?.parse().ok()
+        let (said, _) = without_address(self.scope.as_deref()?);
+        said.strip_prefix("asked-in=")?.parse().ok()
     }
-}
 
-impl Entry {
     /// The least role that its act takes; none if it is about what somebody has only looked at, which is recorded later, or says that
     /// an act of two is done, by which one of them may just have been kept out.
     pub(crate) fn needed(&self) -> Option<Role> {
@@ -291,14 +290,14 @@ impl Actors {
                 self.asked.insert(record.seq, name.to_owned());
             }
             (Action::Approve, Some((name, None))) => {
-                if let Some(seq) = record.asked_in()
+                if let Some(seq) = entry.asked_in()
                     && let Some(asked) = self.asked.get(&seq)
                 {
                     self.agreed.insert(seq, (asked.clone(), name.to_owned()));
                 }
             }
             (Action::FinishApproval, _) => {
-                if let Some(seq) = record.asked_in() {
+                if let Some(seq) = entry.asked_in() {
                     self.agreed.remove(&seq);
                 }
             }

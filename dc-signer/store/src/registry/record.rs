@@ -5,6 +5,7 @@
 //! order: a clock that jumps does not break the chain.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use dc_evidence::Hash;
 use pki_types::UnixTime;
 
 use super::fields::Fields;
-use super::{Error, Sha256};
+use super::{Error, Sha256, without_address};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $text:literal,)*) => {
@@ -205,8 +206,23 @@ pub struct Entry {
     /// The reason, in the words of whoever did it.
     pub reason: Option<String>,
     /// The devices that were read, as a filter, and how many there were; the number of what a record decides; an operator's role; or what
-    /// takes two operators.
+    /// takes two operators. At its end, the address that an act came from over HTTP.
     pub scope: Option<String>,
+}
+
+impl Entry {
+    /// The scope without the address that the act came from; none if it is that alone.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        let (said, _) = without_address(self.scope.as_deref()?);
+        (!said.is_empty()).then_some(said)
+    }
+
+    /// The address that the act came from; none if it was none over HTTP, if that is not kept, or if the record is older.
+    #[must_use]
+    pub fn came_from(&self) -> Option<IpAddr> {
+        without_address(self.scope.as_deref()?).1
+    }
 }
 
 /// One record of the audit log.

@@ -19,6 +19,7 @@ use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
 mod actors;
+mod addresses;
 mod approvals;
 mod archiving;
 mod audit;

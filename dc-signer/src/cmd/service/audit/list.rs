@@ -114,18 +114,20 @@ impl Args {
                 .iter()
                 .try_for_each(|record| print(&record_line(record).trim_end()));
         }
-        let head = ["RECORD", "TIME", "AT", "BY", "WHAT", "ABOUT", "WHY"];
+        let head = ["RECORD", "TIME", "AT", "BY", "FROM", "WHAT", "ABOUT", "WHY"];
         let mut table = Table::new(head);
         for Record { seq, entry, .. } in found {
-            let about = [&entry.name, &entry.zone, &entry.scope];
-            let about = about.into_iter().find_map(Option::as_ref);
+            let [name, zone] = [&entry.name, &entry.zone].map(Option::as_deref);
+            let about = name.or(zone).or_else(|| entry.said());
+            let from = entry.came_from().map(|from| from.to_string());
             table.row([
                 seq.to_string(),
                 Moment(entry.time).to_string(),
                 entry.node.clone(),
                 entry.actor.clone(),
+                from.unwrap_or_default(),
                 entry.action.to_string(),
-                about.cloned().unwrap_or_default(),
+                about.unwrap_or_default().to_owned(),
                 entry.reason.clone().unwrap_or_default(),
             ]);
         }
