@@ -1,6 +1,7 @@
 //! Several services on one database, each a process with a folder of its own.
 
 mod in_token;
+mod rolling;
 
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 use crate::client::{Answer, Client};
 use crate::postgres::Own;
 use crate::reasons::reason_of;
-use crate::rig::{as_operator, now};
+use crate::rig::{as_operator_of, now};
 use crate::router::{Router, client_at, csr};
 
 /// A service on a database that others use as well.
@@ -27,6 +28,8 @@ struct Node {
     process: Option<Child>,
     /// The settings of the SoftHSM that it sees.
     hsm: Option<PathBuf>,
+    /// The program of another version, if it is not this one's.
+    program: Option<PathBuf>,
 }
 
 impl Node {
@@ -60,6 +63,7 @@ impl Node {
             port,
             process: None,
             hsm: None,
+            program: None,
         }
     }
 
@@ -108,7 +112,7 @@ impl Node {
     }
 
     fn serve(&mut self) {
-        let process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        let process = Command::new(self.program())
             .args(["serve", "--config"])
             .arg(self.path("dev/config.toml"))
             .envs(self.environment())
@@ -125,6 +129,11 @@ impl Node {
         assert_eq!(status.code(), Some(1), "{}", self.log());
         assert!(!self.path("dev/data/secrets").exists());
         self.log()
+    }
+
+    fn program(&self) -> &Path {
+        let this = Path::new(env!("CARGO_BIN_EXE_dc-signer"));
+        self.program.as_deref().unwrap_or(this)
     }
 
     fn environment(&self) -> Option<(&'static str, &Path)> {
@@ -145,7 +154,7 @@ impl Node {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = as_operator(&self.path("dev/config.toml"));
+        let mut command = as_operator_of(self.program(), &self.path("dev/config.toml"));
         if !self.path("dev/operator.token").exists() {
             // There is no operator yet.
             command.env_remove("DC_SIGNER_TOKEN_FILE");

@@ -349,7 +349,12 @@ impl Drop for Rig {
 
 /// A command of the program, by the operator whose token lies beside a configuration.
 pub(crate) fn as_operator(config: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+    as_operator_of(Path::new(env!("CARGO_BIN_EXE_dc-signer")), config)
+}
+
+/// The same of another program.
+pub(crate) fn as_operator_of(program: &Path, config: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env(
         "DC_SIGNER_TOKEN_FILE",
         config.with_file_name("operator.token"),

@@ -46,6 +46,7 @@ mod shared_secrets;
 mod tampering;
 mod together;
 mod turns;
+mod upgrade;
 mod zones;
 
 const NOW: u64 = 1_800_000_000;
