@@ -116,6 +116,17 @@ impl Admission {
         }
     }
 
+    /// Another service of the same devices has told one to come at a time: it is served here then as if it had been told here.
+    pub fn hear(&mut self, device: u64, at: Duration, now: Duration) {
+        self.renewals.hear(device, at, now);
+    }
+
+    /// True if the time has come that a device was told to come at, here or elsewhere, and it has not been served since.
+    #[must_use]
+    pub fn is_expected(&self, device: u64, now: Duration) -> bool {
+        self.renewals.is_expected(device, now)
+    }
+
     /// Somebody has been served, or has gone by itself; nothing if it was sent away.
     pub fn leave(
         &mut self,

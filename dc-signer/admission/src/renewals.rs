@@ -55,8 +55,7 @@ impl Renewals {
 
     /// One more waits.
     pub(crate) fn enter(&mut self, id: Id, renewal: Renewal, now: Duration) -> Rank {
-        let told = self.told.get(&renewal.device);
-        let in_time = told.is_some_and(|at| *at <= now.saturating_add(EARLY));
+        let in_time = self.is_expected(renewal.device, now);
         let (end, is_urgent) = match renewal.left {
             Left::For(left) => (now.saturating_add(left), left < URGENT),
             // What is lost can wait for what can still be saved, but not for what has days.
@@ -88,6 +87,20 @@ impl Renewals {
     /// Reservations that are still to come.
     pub(crate) fn outstanding(&self) -> u64 {
         self.book.outstanding()
+    }
+
+    /// Somebody else has told a device to come at a time. It is kept as if it had been told here, but takes no slot.
+    pub(crate) fn hear(&mut self, device: u64, at: Duration, now: Duration) {
+        self.forget(now);
+        if self.told.get(&device).is_none_or(|known| *known < at) {
+            self.remember(device, at, now);
+        }
+    }
+
+    /// True if the time that a device was told has come.
+    pub(crate) fn is_expected(&self, device: u64, now: Duration) -> bool {
+        let told = self.told.get(&device);
+        told.is_some_and(|at| *at <= now.saturating_add(EARLY))
     }
 
     /// It is served, so that its reservation has done its part.

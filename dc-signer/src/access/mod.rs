@@ -5,6 +5,7 @@
 mod buckets;
 mod limits;
 mod overload;
+mod promises;
 mod reads;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -26,6 +27,7 @@ use dc_store::registry::{Access, Role, Sha256};
 pub(crate) use limits::Counted;
 pub use limits::RateLimits;
 pub use overload::{Overload, Place};
+use promises::Promises;
 use reads::Reads;
 use together::Among;
 
@@ -37,6 +39,7 @@ pub struct Gate {
     overload: Arc<Overload>,
     metrics: Arc<Metrics>,
     reads: Reads,
+    promises: Promises,
 }
 
 /// An operator who is let in: authenticated, and not too often here. Only [`Gate`] makes one.
@@ -127,6 +130,7 @@ impl Gate {
             authority,
             metrics,
             reads: Reads::default(),
+            promises: Promises::default(),
         })
     }
 
@@ -159,7 +163,28 @@ impl Gate {
         let (heard, signers, place) = exchange.await?;
         let among = Among { signers, place };
         limits.exchanged(&untold, &heard, among, Instant::now());
+        self.share_promises(now).await
+    }
+
+    /// The same with the times that are kept for devices: whichever signer they come to then serves them.
+    async fn share_promises(&self, now: UnixTime) -> Result<(), authority::Error> {
+        let (given, since) = self.promises.take(Instant::now());
+        let exchanged = self.authority.exchange_promises(&given, since, now).await;
+        let heard = exchanged.inspect_err(|_| self.promises.put_back(given, Instant::now()))?;
+        self.promises.told(heard.number);
+        if !heard.after.is_empty() {
+            let count = heard.after.len();
+            tracing::debug!(count, "times are kept for devices that came to any signer");
+        }
+        let all = heard.after.iter();
+        self.overload
+            .hear(all.map(|(key, after)| (number(key), *after)));
         Ok(())
+    }
+
+    /// True if a time is kept for the device with this key, and has come.
+    pub(crate) fn expects(&self, key: &Sha256) -> bool {
+        self.overload.is_expected(number(key))
     }
 
     /// Forgets limits that do not bind anybody any more.
@@ -214,6 +239,11 @@ impl Gate {
         }
         let device = number(key);
         let admitted = self.overload.admit(Asks::Renewal { device, left }).await;
+        let admitted = admitted.inspect_err(|later| {
+            if later.is_reserved {
+                self.promises.give(*key, later.after, Instant::now());
+            }
+        });
         admitted.map(Some).map_err(AccessError::from)
     }
 

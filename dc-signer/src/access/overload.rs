@@ -101,6 +101,20 @@ impl Overload {
         }
     }
 
+    /// Another signer has told a device to come after so long.
+    pub(super) fn hear(&self, promised: impl Iterator<Item = (u64, Duration)>) {
+        let now = self.clock.now();
+        let mut all = self.lock();
+        for (device, after) in promised {
+            all.admission.hear(device, now.saturating_add(after), now);
+        }
+    }
+
+    /// True if the time has come that a device was told to come at.
+    pub(super) fn is_expected(&self, device: u64) -> bool {
+        self.lock().admission.is_expected(device, self.clock.now())
+    }
+
     fn enter(self: &Arc<Self>, asks: Asks) -> (Place, oneshot::Receiver<Decision>) {
         let limits = self.limits.load();
         let mut all = self.lock();

@@ -11,7 +11,7 @@ use super::same_node::called;
 use super::view::ZoneView;
 use super::{Authority, Error};
 use dc_store::registry::{Sha256, ZoneDelegation};
-use dc_store::{LimitsUsed, Replica, Report, Store};
+use dc_store::{LimitsUsed, Promised, Replica, Report, Store};
 
 /// The id of this process among all that work on a database.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,18 @@ impl Authority {
             [before, behind].map(|some| u32::try_from(some.len()).unwrap_or(u32::MAX));
         let signers = before.saturating_add(behind).saturating_add(1);
         Ok((heard, signers, before))
+    }
+
+    /// Tells the other signers the times that are kept here for devices, and hears what they have told since an exchange.
+    ///
+    /// Fails with [`Error::Store`].
+    pub(crate) async fn exchange_promises(
+        &self,
+        given: &[(Sha256, Duration)],
+        since: i64,
+        now: UnixTime,
+    ) -> Result<Promised, Error> {
+        Ok(self.store.exchange_promises(given, since, now).await?)
     }
 
     /// SHA-256 of the delegation certificates that this process can sign with.

@@ -25,7 +25,7 @@ use crate::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::server;
 use crate::server::credential_listener::CredentialListener;
-use crate::server::listener::{Limits, Listener};
+use crate::server::listener::{Expects, Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::web::Web;
 use dc_pki::clock;
@@ -98,10 +98,14 @@ impl Service {
         if let Err(error) = app.share_limits(clock::now()?).await {
             tracing::warn!(%error, "how often devices came lately is not known: their limits begin anew");
         }
+        let expecting = gate.clone();
+        let expects = Expects::new(move |key| expecting.expects(key));
         let web = Web::new(gate)?;
         let part = settings.part(|settings| &settings.listener);
         let listener = Listener::bind("listen.address", part, metrics.clone()).await?;
+        listener.let_in_whom(expects.clone());
         let others = Others::bind(&config, &settings, &provider, &metrics).await?;
+        others.let_in_whom(expects);
         let renewing = Renewing::new(
             &config,
             store.clone(),

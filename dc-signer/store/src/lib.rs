@@ -40,7 +40,7 @@ pub use operations::{
     KeptHash, Observer, Progress, SecretChange, StepsBack, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};
-pub use replica::{LimitsUsed, Replica, Report, ServerClock, Turn};
+pub use replica::{LimitsUsed, Promised, Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use servers::Servers;

@@ -47,6 +47,15 @@ impl Replica {
     pub const KEPT: Duration = Duration::from_secs(7 * 86_400);
 }
 
+/// The times that are kept for devices which could not be served at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Promised {
+    /// The number of the exchange.
+    pub number: i64,
+    /// By SHA-256 of the enrolment key, after how long.
+    pub after: Vec<(Sha256, Duration)>,
+}
+
 /// The times that signers have counted together of how often devices come.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LimitsUsed {

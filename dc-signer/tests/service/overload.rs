@@ -1,15 +1,18 @@
 //! More than can be answered: who waits, who is told when to come again, and who gets in all the same.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pki_types::ServerName;
+use rcgen::PublicKeyData;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::client::{Answer, Client};
 use crate::rig::{Rig, now};
 use crate::router::{Router, csr};
 
+const HEARD: &str = "times are kept for devices that came to any signer";
 const ONE_A_SECOND: &str = "[overload]\nrate = 1\nwaiting = 1\nwait = \"5s\"";
 
 fn retry_after(answer: &Answer) -> u64 {
@@ -84,6 +87,97 @@ fn devices_beyond_the_rate_are_each_given_a_time_of_their_own_and_operators_get_
         let from = |answer: &Answer| answer.json()["available_from"].as_u64().unwrap();
         assert!(from(&others[0]).abs_diff(from(before)) <= 2, "{others:?}");
     }
+}
+
+/// The one number that a query gives, of what the database is at this moment.
+fn number(rig: &Rig, sql: &str) -> i64 {
+    use sqlx::{ConnectOptions, Row};
+    let path = rig.data().join("data/dc-signer.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        let row = sqlx::query(sql).fetch_one(&mut connection).await;
+        row.unwrap().get(0)
+    })
+}
+
+#[test]
+fn a_time_that_is_kept_for_a_device_is_told_to_other_signers_and_outlives_a_restart() {
+    let rig = Rig::start_with(ONE_A_SECOND);
+    let routers: Vec<Router> = (0..8)
+        .map(|number| Router::enrolled(&rig, &format!("{number}")).0)
+        .collect();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let renewing = routers
+            .iter()
+            .map(|router| scope.spawn(|| router.renew(&csr(), "once")));
+        let renewing: Vec<_> = renewing.collect();
+        let answers = renewing.into_iter().map(|thread| thread.join().unwrap());
+        answers.collect()
+    });
+    let from = |answer: &Answer| answer.json()["available_from"].as_u64().unwrap();
+    let refused = answers.iter().filter(|answer| answer.status == 503).count();
+    let refused = i64::try_from(refused).unwrap();
+    rig.wait_until("all are told", || {
+        number(&rig, "SELECT count(*) FROM promises") == refused
+    });
+    let kept = number(&rig, "SELECT max(at) FROM promises");
+    let last = answers
+        .iter()
+        .filter(|answer| answer.status == 503)
+        .map(from);
+    let last = i64::try_from(last.max().unwrap()).unwrap();
+    assert!(kept.abs_diff(last) <= 2, "{kept} {last}");
+    // After a restart it hears of them, as another signer does.
+    let heard = |rig: &Rig| rig.log().matches(HEARD).count();
+    let before = heard(&rig);
+    let rig = rig.restart();
+    rig.wait_until("it hears of them", || heard(&rig) > before);
+}
+
+#[test]
+fn a_device_is_let_in_at_its_time_although_all_places_are_taken() {
+    let rig = Rig::start_with("max_requests = 2\n[overload]\nwait = \"20s\"");
+    let [one, other, told] = ["one", "other", "told"].map(|id| Router::enrolled(&rig, id).0);
+    // Another signer has told it to come soon.
+    let key = dc_pki::Sha256::of(&told.enrolment_key.subject_public_key_info());
+    let at = now().as_secs() + 10;
+    let promise = format!("INSERT INTO promises VALUES (X'{key}', {at}, 1) RETURNING 1");
+    number(&rig, &promise);
+    let exchanged = "UPDATE promises_exchanges SET number = 1 RETURNING 1";
+    number(&rig, exchanged);
+    rig.wait_until("it is heard", || rig.log().contains(HEARD));
+    rig.wait_until("its time has come", || now().as_secs() >= at);
+    let (locked, enough) = (rig.lock_database(), AtomicBool::new(false));
+    let is_full = |answer: &Answer| {
+        answer.status == 503 && answer.body.contains("too many requests are in progress")
+    };
+    std::thread::scope(|scope| {
+        // They wait for the database, and there is no place for anybody else.
+        for router in [&one, &one, &other, &other] {
+            let enough = &enough;
+            scope.spawn(move || {
+                for number in 0_u32.. {
+                    if enough.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    router.renew(&csr(), &number.to_string());
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+        rig.wait_until("all places are taken", || {
+            is_full(&one.renew(&csr(), "more"))
+        });
+        let expected = scope.spawn(|| told.renew(&csr(), "in time"));
+        // It is on its way while they are.
+        std::thread::sleep(Duration::from_millis(500));
+        enough.store(true, Ordering::Relaxed);
+        drop(locked);
+        expected.join().unwrap().ok();
+    });
 }
 
 #[test]

@@ -285,3 +285,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_device_is_served_first_at_the_time_that_it_was_told_elsewhere() {
+    let mut test = Test::busy();
+    test.0.hear(7, at(100), at(1));
+    assert!(!test.0.is_expected(7, at(98)) && test.0.is_expected(7, at(99)));
+    // Before its time it is told the same again.
+    let early = test.0.put_off(
+        Asks::Renewal {
+            device: 7,
+            left: Left::For(at(90 * HOUR)),
+        },
+        at(40),
+        &LIMITS,
+    );
+    assert_eq!((early.after, early.is_reserved), (at(60), true));
+    let others: Vec<Id> = (10..18).map(|device| test.renew(device, 40, 100)).collect();
+    let told = test.renew(7, 90, 100);
+    // The waiting room is full, and it is not the one who has to go.
+    let gone = others.last().unwrap();
+    assert!(matches!(test.1.last(), Some(Decision::Later(id, _)) if id == gone));
+    test.leave(Id(1), 100);
+    assert_eq!(test.1.last(), Some(&Decision::Serve(told)));
+    assert!(!test.0.is_expected(7, at(100)), "it has had its turn");
+}
+
+#[test]
+fn of_two_times_that_a_device_was_told_the_later_one_counts() {
+    let mut test = Test::new();
+    test.0.hear(7, at(100), at(0));
+    test.0.hear(7, at(300), at(110));
+    test.0.hear(7, at(200), at(110));
+    assert!(!test.0.is_expected(7, at(250)) && test.0.is_expected(7, at(300)));
+}

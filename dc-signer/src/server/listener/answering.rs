@@ -22,6 +22,7 @@ use super::Settings;
 use super::address::ClientAddress;
 use super::arriving;
 use super::client::ClientCertificate;
+use super::expects::Expects;
 use super::forwarded::{self, BadHeader, Proxies};
 use super::intake::{Intake, Ticket};
 use super::open::Peer;
@@ -37,6 +38,8 @@ pub(super) struct Answering {
     pub(super) peer: Peer,
     pub(super) address: IpAddr,
     pub(super) intake: Arc<Intake>,
+    /// Who is let in although all places are taken.
+    pub(super) expects: Expects,
     pub(super) unread: Arc<Unread>,
     /// The most requests in progress, over all connections.
     pub(super) most: usize,
@@ -79,8 +82,7 @@ impl Answering {
                 return Ok(self.unread.clone().last_as(in_progress, response));
             }
         };
-        // Whoever asks whether the service is well takes nothing that others wait for.
-        let more = if is_about_health(&request) { HEALTH } else { 0 };
+        let more = self.more_for(&request, client.as_ref());
         let most = self.most.saturating_add(more);
         let ticket = self.intake.enter(address.into(), &self.peer, most);
         let mut response = match ticket {
@@ -124,6 +126,22 @@ impl Answering {
             response.headers_mut().insert(CONNECTION, close);
         }
         response
+    }
+
+    /// The places beyond the most that a request may take.
+    fn more_for(
+        &self,
+        request: &hyper::Request<Incoming>,
+        client: Option<&ClientCertificate>,
+    ) -> usize {
+        let is_expected = |it: &ClientCertificate| self.expects.holder_of(&it.spki_sha256());
+        if client.is_some_and(is_expected) {
+            // Only devices are told a time, and it does not make room for strangers either.
+            self.peer.is_known_here();
+            return (self.most / EXPECTED).max(HEALTH);
+        }
+        // Whoever asks whether the service is well takes nothing that others wait for.
+        if is_about_health(request) { HEALTH } else { 0 }
     }
 
     /// The address and the certificate of a request's client.
@@ -198,3 +216,6 @@ fn is_about_health(request: &hyper::Request<Incoming>) -> bool {
 
 /// Requests about the service's health beyond the most that may be in progress: overload is no reason to take it out of a balancer.
 const HEALTH: usize = 16;
+/// Those of devices at a time that is kept for them, as a part of the most: they are told times at less than the rate at which the service
+/// answers, so there are never many.
+const EXPECTED: usize = 8;

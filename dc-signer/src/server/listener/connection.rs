@@ -21,6 +21,7 @@ use super::announced::refuse_header;
 use super::answering::{Answering, Entrance};
 use super::certificate::H2;
 use super::client::ClientCertificate;
+use super::expects::Expects;
 use super::handshakes::Turn;
 use super::idle::Idle;
 use super::intake::Intake;
@@ -41,6 +42,7 @@ pub(super) struct Connection {
     /// A proxy has said whose it is.
     pub(super) is_named: bool,
     pub(super) intake: Arc<Intake>,
+    pub(super) expects: Expects,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -192,6 +194,7 @@ impl Connection {
             peer: open.peer(),
             address,
             intake: self.intake.clone(),
+            expects: self.expects.clone(),
             unread,
             most: self.settings.listen.most_requests(),
             metrics: self.metrics.clone(),

@@ -14,6 +14,7 @@ mod certificate;
 mod client;
 mod connection;
 mod crowd;
+mod expects;
 mod forwarded;
 mod groups;
 mod handshakes;
@@ -29,7 +30,7 @@ mod requests;
 mod unread;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -43,6 +44,7 @@ pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
 pub use client::{ClientCertificate, spki_sha256, valid};
 use connection::http;
+pub use expects::Expects;
 pub use forwarded::Proxies;
 pub(super) use http1::{Kept, serve_http1};
 pub use memory::most_memory;
@@ -90,6 +92,7 @@ struct House {
     headers: Arc<Semaphore>,
     handshakes: Arc<Handshakes>,
     intake: Arc<Intake>,
+    expects: OnceLock<Expects>,
     metrics: Arc<Metrics>,
     announced: Announced,
 }
@@ -117,6 +120,7 @@ impl Listener {
             headers: Arc::new(Semaphore::new(MOST_HEADERS)),
             handshakes: Handshakes::new(metrics.clone()),
             intake: Arc::default(),
+            expects: OnceLock::new(),
             announced: Announced::new(metrics.clone()),
             metrics,
         };
@@ -125,6 +129,12 @@ impl Listener {
             setting,
             house: house.into(),
         })
+    }
+
+    /// Lets those in although all places are taken for whom a time is kept that has come.
+    pub fn let_in_whom(&self, expects: Expects) {
+        // Whoever said it first knows.
+        let _ = self.house.expects.set(expects);
     }
 
     /// For telling that the limits have changed.
@@ -273,6 +283,7 @@ impl House {
             stopped,
             is_named,
             intake: self.intake.clone(),
+            expects: self.expects.get().cloned().unwrap_or_default(),
             metrics: self.metrics.clone(),
         }
     }

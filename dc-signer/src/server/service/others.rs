@@ -13,7 +13,7 @@ use crate::config::{Config, HealthListener as Configured, Listen};
 use crate::server;
 use crate::server::credential_listener::CredentialListener;
 use crate::server::health_listener::HealthListener;
-use crate::server::listener::{Limits, Listener};
+use crate::server::listener::{Expects, Limits, Listener};
 use crate::server::telemetry::Metrics;
 use crate::web::Web;
 
@@ -75,6 +75,13 @@ impl Others {
             proxied,
             health_in_the_clear: HealthListener::bind(listen.health.as_ref(), part).await?,
         })
+    }
+
+    /// Lets devices in where proxies connect for whom a time is kept that has come.
+    pub(super) fn let_in_whom(&self, expects: Expects) {
+        if let Some(listener) = &self.proxied {
+            listener.let_in_whom(expects);
+        }
     }
 
     /// For telling that the limits have changed, with those of the first listener.

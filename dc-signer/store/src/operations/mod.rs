@@ -50,6 +50,7 @@ mod operators;
 mod origin;
 mod pages;
 mod people;
+mod promises;
 mod queue;
 mod record;
 mod renewals;

@@ -36,6 +36,7 @@ mod issuing;
 mod limits;
 mod names;
 mod older;
+mod promises;
 mod reasons;
 mod renewals;
 mod replicas;

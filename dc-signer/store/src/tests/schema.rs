@@ -301,6 +301,8 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         "break_glass",
         "limits_used",
         "limits_exchanges",
+        "promises",
+        "promises_exchanges",
     ] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }

@@ -318,6 +318,9 @@ async fn signers(store: &Store) {
     for used in [&used[..], &[]] {
         store.exchange_limits(used, hour, 0, at(NOW)).await.unwrap();
     }
+    for given in [&[(key("a"), hour)][..], &[]] {
+        store.exchange_promises(given, 0, at(NOW)).await.unwrap();
+    }
     store.take_turn("a", at(NOW), at(NOW + 180)).await.unwrap();
     store.keep_note("a", "a note").await.unwrap();
     store.turn().await.unwrap();
