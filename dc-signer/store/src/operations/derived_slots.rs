@@ -73,18 +73,11 @@ impl Slots {
         let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
         let number = u32::try_from(of_zone).unwrap_or(u32::MAX).saturating_add(1);
         let key = (zone.clone(), certificate);
-        let before = self.slots.get(&key);
-        let before =
-            before.filter(|slot| replays.is_here(slot.here) && replays.is_here(record.seq));
-        let is_none = |before: &&Slot| !before.ends_for_now(state) && !is_step(before.state, state);
-        if let Some(before) = before.filter(is_none) {
-            found.add(Mismatch::Forbidden {
-                name: format!("slot {} of {zone}", before.number),
-                seq: record.seq,
-                action: entry.action,
-                state: before.state.as_str(),
-                since: before.seq,
-            });
+        if let Some(before) = self.slots.get(&key)
+            && replays.is_here(before.here)
+            && replays.is_here(record.seq)
+        {
+            before.check_step(record, zone, state, found);
         }
         let slot = self.slots.entry(key).or_insert(Slot {
             seq: record.seq,
@@ -173,6 +166,20 @@ const fn is_step(from: DelegationState, to: DelegationState) -> bool {
 }
 
 impl Slot {
+    /// Finds a record by which it moves as no signer moves a slot.
+    fn check_step(&self, record: &Record, zone: &str, to: DelegationState, found: &mut Found) {
+        if self.ends_for_now(to) || is_step(self.state, to) {
+            return;
+        }
+        found.add(Mismatch::Forbidden {
+            name: format!("slot {} of {zone}", self.number),
+            seq: record.seq,
+            action: record.entry.action,
+            state: self.state.as_str(),
+            since: self.seq,
+        });
+    }
+
     /// True if a signer has ended it, by a clock that may have been wrong, and people use it again.
     const fn ends_for_now(&self, to: DelegationState) -> bool {
         use DelegationState::{Active, Draining, Gone};

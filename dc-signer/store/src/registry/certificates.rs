@@ -13,7 +13,7 @@ use super::{Action, Entry, Record, Sha256};
 /// The delegation certificates that a walk has come by.
 #[derive(Debug, Default)]
 pub(super) struct Certificates {
-    /// Whether somebody imported one by hand.
+    /// By certificate, true if somebody imported it by hand.
     imported: BTreeMap<Sha256, bool>,
     /// The slots of zones under which something may have been issued, by zone and certificate.
     used: BTreeMap<(String, Sha256), Use>,
