@@ -1,0 +1,213 @@
+//! Everything for which a device is not reached, and what the program ends with.
+
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
+
+use crate::advice::advice;
+use crate::target::Target;
+
+/// Everything that can go wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An option is unknown, or has no value.
+    Arguments(lexopt::Error),
+    /// The value of an option is of no use.
+    BadValue {
+        /// The option.
+        option: &'static str,
+        /// The value.
+        value: String,
+        /// The kind of value that it takes.
+        wanted: &'static str,
+    },
+    /// The connection was cut: whatever came last may be missing.
+    Cut {
+        /// The device.
+        target: Target,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file cannot be used.
+    File {
+        /// The option that names it.
+        option: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// The fault.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// Nothing was said for so long.
+    Idle {
+        /// The device.
+        target: Target,
+        /// How long.
+        after: Duration,
+    },
+    /// The port cannot be opened.
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// This end of the connection, a program here, is gone.
+    Local(io::Error),
+    /// A port that is not for this machine alone was not asked for.
+    NotLoopback {
+        /// Its address.
+        address: SocketAddr,
+    },
+    /// The device did not prove its name, or TLS failed for another reason.
+    NotProved {
+        /// The device.
+        target: Target,
+        /// Where somebody answered.
+        at: SocketAddr,
+        /// The reason.
+        source: Box<dc_rustls::Error>,
+    },
+    /// The system does not give what a program needs.
+    System(io::Error),
+    /// Connecting took too long.
+    TooSlow {
+        /// The device.
+        target: Target,
+        /// How long.
+        after: Duration,
+    },
+    /// The settings make no configuration.
+    Unusable(dc_rustls::Error),
+    /// Nobody answers, or the name has no address.
+    Unreachable {
+        /// The device.
+        target: Target,
+        /// Where it was looked for, as a host.
+        host: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A connection that was open may not stay.
+    Unwanted {
+        /// The device.
+        target: Target,
+        /// The reason.
+        source: Box<dc_rustls::Error>,
+    },
+    /// Arguments that do not go together, or of which one is missing.
+    Usage(&'static str),
+}
+
+impl Error {
+    /// The exit status of the program.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Arguments(_)
+            | Self::BadValue { .. }
+            | Self::NotLoopback { .. }
+            | Self::Usage(_) => 2,
+            Self::File { .. } | Self::Listen { .. } | Self::System(_) | Self::Unusable(_) => 1,
+            Self::TooSlow { .. } | Self::Unreachable { .. } => 3,
+            Self::NotProved { source, .. } | Self::Unwanted { source, .. } => match **source {
+                dc_rustls::Error::Io(_) => 5,
+                dc_rustls::Error::Tls(rustls::Error::InvalidCertificate(_))
+                | dc_rustls::Error::NoUniqueName { .. }
+                | dc_rustls::Error::Refused(_) => 4,
+                _ => 5,
+            },
+            Self::Cut { .. } | Self::Idle { .. } | Self::Local(_) => 6,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments(error) => write!(f, "{error}; see --help"),
+            Self::BadValue {
+                option,
+                value,
+                wanted,
+            } => write!(f, "{option} {value}: give {wanted}"),
+            Self::Cut { target, source } => write!(
+                f,
+                "the connection with {target} was cut, and what came last may be missing: {source}"
+            ),
+            Self::File {
+                option,
+                path,
+                source,
+            } => write!(f, "{option} {}: {source}", path.display()),
+            Self::Idle { target, after } => write!(
+                f,
+                "nothing was said with {target} for {}; --idle-timeout says how long that may be",
+                humantime::format_duration(*after)
+            ),
+            Self::Listen { address, source } => write!(
+                f,
+                "cannot listen on {address}: {source}; give another address"
+            ),
+            Self::Local(error) => write!(f, "the local end is gone: {error}"),
+            Self::NotLoopback { address } => say_open(f, address),
+            Self::NotProved { target, at, source } => write!(
+                f,
+                "the server at {at} did not prove to be {}: {source}{}",
+                target.name.to_str(),
+                advice(source)
+            ),
+            Self::System(error) => write!(f, "the system does not let us work: {error}"),
+            Self::TooSlow { target, after } => write!(
+                f,
+                "{target} was not connected within {}: is it on, and is this its address? --connect-timeout gives it longer",
+                humantime::format_duration(*after)
+            ),
+            Self::Unusable(error) => write!(f, "{error}"),
+            Self::Unreachable {
+                target,
+                host,
+                source,
+            } => write!(
+                f,
+                "{target} is not reached at {host}: {source}; where the name has no address, give one with --to"
+            ),
+            Self::Unwanted { target, source } => write!(
+                f,
+                "the connection with {target} may not stay: {source}{}",
+                advice(source)
+            ),
+            Self::Usage(what) => write!(f, "{what}; see --help"),
+        }
+    }
+}
+
+fn say_open(f: &mut fmt::Formatter<'_>, address: &SocketAddr) -> fmt::Result {
+    let port = address.port();
+    write!(
+        f,
+        "{address} is open to other machines, which could then talk to devices without TLS: give an address such as 127.0.0.1:{port}, or --danger-open-to-others"
+    )
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Arguments(error) => Some(error),
+            Self::File { source, .. } => Some(source.as_ref()),
+            Self::Cut { source, .. }
+            | Self::Listen { source, .. }
+            | Self::Unreachable { source, .. } => Some(source),
+            Self::Local(error) | Self::System(error) => Some(error),
+            Self::NotProved { source, .. } | Self::Unwanted { source, .. } => Some(source.as_ref()),
+            Self::Unusable(source) => Some(source),
+            Self::BadValue { .. }
+            | Self::Idle { .. }
+            | Self::NotLoopback { .. }
+            | Self::TooSlow { .. }
+            | Self::Usage(_) => None,
+        }
+    }
+}

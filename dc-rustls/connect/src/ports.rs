@@ -1,0 +1,219 @@
+//! Local ports: one for a name, or an HTTP proxy for any name.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::dial::{Connection, Dialer};
+use crate::error::Error;
+use crate::relay::{Broken, Limits, relay};
+use crate::request::{self, BadRequest, MAX_HEAD, Request};
+use crate::target::Target;
+
+/// The use of a port.
+#[derive(Clone, Debug)]
+pub enum Service {
+    /// Each connection goes to this device.
+    Device(Target),
+    /// Each connection says in an HTTP CONNECT request where it goes.
+    Proxy,
+}
+
+/// A port that serves programs of this machine.
+#[derive(Debug)]
+pub struct Port {
+    tcp: TcpListener,
+    address: SocketAddr,
+    service: Service,
+    dialer: Dialer,
+    limits: Limits,
+    room: Arc<Semaphore>,
+}
+
+impl Port {
+    /// Opens it, for so many connections at a time; who comes when there is no room waits.
+    ///
+    /// Fails with [`Error::Listen`] if the address cannot be had.
+    pub async fn open(
+        address: SocketAddr,
+        service: Service,
+        dialer: Dialer,
+        limits: Limits,
+        max_connections: usize,
+    ) -> Result<Self, Error> {
+        let listen = |source| Error::Listen { address, source };
+        let tcp = TcpListener::bind(address).await.map_err(listen)?;
+        Ok(Self {
+            address: tcp.local_addr().map_err(listen)?,
+            tcp,
+            service,
+            dialer,
+            limits,
+            room: Arc::new(Semaphore::new(
+                max_connections.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves for ever, and says on standard error which connections failed and why.
+    pub async fn serve(self) {
+        // It is never closed.
+        while let Ok(permit) = Arc::clone(&self.room).acquire_owned().await {
+            let tcp = match self.tcp.accept().await {
+                Ok((tcp, _)) => tcp,
+                // That one connection was lost, or too many files are open, is no reason to stop.
+                Err(error) => {
+                    eprintln!("dc-connect: not accepted: {error}");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let (service, dialer, limits) =
+                (self.service.clone(), self.dialer.clone(), self.limits);
+            tokio::spawn(async move {
+                let done = match service {
+                    Service::Device(target) => to_device(tcp, &dialer, &target, limits).await,
+                    Service::Proxy => by_request(tcp, &dialer, limits).await,
+                };
+                if let Err(error) = done {
+                    eprintln!("dc-connect: {error}");
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn to_device(
+    mut near: TcpStream,
+    dialer: &Dialer,
+    target: &Target,
+    limits: Limits,
+) -> Result<(), Error> {
+    let _ = near.set_nodelay(true);
+    let mut far = dialer.dial(target).await?;
+    join(&mut near, &mut far, target, limits).await
+}
+
+async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Result<(), Error> {
+    let _ = near.set_nodelay(true);
+    let asked = timeout(PATIENCE, read_request(&mut near)).await;
+    let (Request { target, length }, bytes) = match asked {
+        Ok(Ok(Ok(asked))) => asked,
+        Ok(Ok(Err(bad))) => return answer(&mut near, bad.status(), &bad.to_string()).await,
+        Ok(Err(error)) => return Err(Error::Local(error)),
+        Err(_) => {
+            return answer(
+                &mut near,
+                "408 Request Timeout",
+                "the request took too long",
+            )
+            .await;
+        }
+    };
+    let mut far = match dialer.dial(&target).await {
+        Ok(far) => far,
+        Err(error) => {
+            let status = match error {
+                Error::TooSlow { .. } => "504 Gateway Timeout",
+                _ => "502 Bad Gateway",
+            };
+            answer(&mut near, status, &error.to_string()).await?;
+            return Err(error);
+        }
+    };
+    near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .await
+        .map_err(Error::Local)?;
+    // What came behind the head is for the device.
+    let early = far.write_all(bytes.get(length..).unwrap_or_default()).await;
+    let early = match early {
+        Ok(()) => far.flush().await,
+        failed => failed,
+    };
+    early.map_err(|source| Error::Cut {
+        target: target.clone(),
+        source,
+    })?;
+    join(&mut near, &mut far, &target, limits).await
+}
+
+/// A request, and all bytes that came.
+async fn read_request(
+    near: &mut TcpStream,
+) -> std::io::Result<Result<(Request, Vec<u8>), BadRequest>> {
+    let mut bytes = Vec::new();
+    loop {
+        match request::parse(&bytes) {
+            Ok(Some(request)) => return Ok(Ok((request, bytes))),
+            Ok(None) => {}
+            Err(bad) => return Ok(Err(bad)),
+        }
+        let room = MAX_HEAD.saturating_sub(bytes.len()).max(1);
+        if near.take(room as u64).read_buf(&mut bytes).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+async fn answer(near: &mut TcpStream, status: &str, what: &str) -> Result<(), Error> {
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{what}\n",
+        what.len() + 1
+    );
+    let told = async {
+        near.write_all(text.as_bytes()).await?;
+        near.shutdown().await?;
+        // Until the other end is done too: what it still sends would make the system throw our answer away.
+        let mut chunk = [0; 512];
+        while near.read(&mut chunk).await? > 0 {}
+        Ok(())
+    };
+    match timeout(LINGER, told).await {
+        Ok(told) => told.map_err(Error::Local),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Copies between the local end and the device, until both are done.
+///
+/// Fails with [`Error::Cut`], [`Error::Idle`], [`Error::Local`] and [`Error::Unwanted`].
+pub async fn join(
+    near: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    far: &mut Connection,
+    target: &Target,
+    limits: Limits,
+) -> Result<(), Error> {
+    let target = || target.clone();
+    let relayed = relay(near, far, limits, Connection::recheck).await;
+    relayed.map_err(|broken| match broken {
+        Broken::Far(source) => Error::Cut {
+            target: target(),
+            source,
+        },
+        Broken::Idle(after) => Error::Idle {
+            target: target(),
+            after,
+        },
+        Broken::Near(error) => Error::Local(error),
+        Broken::Unwanted(source) => Error::Unwanted {
+            target: target(),
+            source: Box::new(source),
+        },
+    })
+}
+
+const PAUSE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(1);
