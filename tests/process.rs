@@ -132,6 +132,16 @@ impl Server {
         read(&said[mark..])
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the program, and kills it if that does not come. Its exit status, unless it was killed.
+    pub fn wait_for_end(&mut self) -> Option<i32> {
+        wait(&mut self.child, Instant::now() + LONGEST_RUN)?.code()
+    }
+
     /// How many files and sockets its process has open.
     pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
