@@ -129,7 +129,8 @@ async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Res
                 Error::TooSlow { .. } => "504 Gateway Timeout",
                 _ => "502 Bad Gateway",
             };
-            answer(&mut near, status, &error.to_string()).await?;
+            // The reason matters more than that the other end was told.
+            let _ = answer(&mut near, status, &error.to_string()).await;
             return Err(error);
         }
     };
