@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds a device's agent and the example server for another machine, 64-bit ARM with musl unless TARGET says
+# Builds a device's agent, dc-connect, dc-terminator and the example server for another machine, 64-bit ARM with musl unless TARGET says
 # otherwise: static programs that need nothing on the router. With --try, also runs them here under QEMU: the
 # agent enrols at a real signer, and the server answers a client.
 #
@@ -27,7 +27,8 @@ build() {
 
 build -p dc-agent
 build -p dc-rustls --no-default-features --features client,ring,server --example client --example server
-ls -l "$out/dc-agent" "$out/examples/server"
+build -p dc-connect -p dc-terminator
+ls -l "$out"/dc-{agent,connect,terminator} "$out/examples/server"
 
 [ "${1:-}" = --try ] || exit 0
 
