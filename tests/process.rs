@@ -266,4 +266,4 @@ fn bound_port((table, waiting): Transport, pid: u32) -> Option<u16> {
 const POLL: Duration = Duration::from_millis(4);
 /// A Firefox on a machine that has other things to do takes a minute.
 const LONGEST_RUN: Duration = Duration::from_secs(180);
-const LONGEST_SILENCE: Duration = Duration::from_secs(3);
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
