@@ -6,7 +6,7 @@
 //! cargo bench -p dc-benches --bench growth -- --sqlite --most 100000
 //! ```
 //!
-//! One database is filled to 1,000 devices, to 100,000 and to 10,000,000, and looked at each time. Most devices are only known; those
+//! One database is filled to 1,000 devices, to 100,000, to a million and to ten, and looked at each time. Most devices are only known; those
 //! that renew have keys. The machine is shared with the load.
 
 #![expect(
@@ -36,7 +36,7 @@ use service::{Database, Prepared, What};
 #[derive(Debug, Parser)]
 #[command(about = "Fills a signer with devices and says what grows")]
 struct Args {
-    /// The most devices: of 1,000, 100,000 and 10,000,000 as many as are not more
+    /// The most devices: of 1,000, 100,000, 1,000,000 and 10,000,000 as many as are not more
     #[arg(long, default_value_t = 100_000)]
     most: usize,
     /// Use SQLite instead of the PostgreSQL server of the environment variable DC_SIGNER_TEST_POSTGRES
@@ -82,6 +82,6 @@ fn main() {
     }
 }
 
-const SIZES: [usize; 3] = [1000, 100_000, 10_000_000];
+const SIZES: [usize; 4] = [1000, 100_000, 1_000_000, 10_000_000];
 /// Each of them no more than a few times.
 const RENEWING: usize = 500;
