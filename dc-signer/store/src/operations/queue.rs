@@ -2,7 +2,6 @@
 //!
 //! A commit waits for the disk, and a query for another thread or a server, as long for one as for a hundred.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,8 +32,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
     /// `answer` has an answer for each of its questions, in their order. While several come
-    /// at once it is called once in a `pace` at most, so that more share a call; who comes alone waits for nothing. A pace is at least
-    /// half as long as the last call took: from far away, or when there is much to do, fewer calls do more each.
+    /// at once it is called once in a `pace` at most, so that more share a call; who comes alone waits for nothing.
     ///
     /// As many calls as `flights` are under way at the same time.
     pub(super) fn start<F, R>(pace: Duration, flights: usize, answer: F) -> Self
@@ -97,23 +95,16 @@ async fn run<Q, A, F, R>(
 {
     let mut jobs = Vec::with_capacity(MOST);
     let mut under_way = JoinSet::new();
-    let took = Arc::new(AtomicU64::new(0));
     while receiver.recv_many(&mut jobs, MOST).await > 0 {
-        let began = Instant::now();
-        let half = Duration::from_micros(took.load(Ordering::Relaxed) / 2);
-        let next = began + pace.max(half.min(MOST_PACE));
+        let next = Instant::now() + pace;
         let (questions, waiting): (Vec<_>, Vec<_>) = jobs
             .drain(..)
             .map(|job: Job<Q, A>| (job.question, job.done))
             .unzip();
         let are_several = questions.len() > 1;
         let answers = answer(questions);
-        let took = Arc::clone(&took);
         under_way.spawn(async move {
-            let answers = answers.await;
-            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            took.store(micros, Ordering::Relaxed);
-            for (done, answer) in waiting.into_iter().zip(answers) {
+            for (done, answer) in waiting.into_iter().zip(answers.await) {
                 // Whoever asked may have hung up.
                 let _ = done.send(answer);
             }
@@ -139,8 +130,6 @@ fn landed(done: Option<Result<(), JoinError>>) {
     }
 }
 
-/// The longest pace, however long a call takes: a database that is slow to answer is not to be asked seldom for long.
-const MOST_PACE: Duration = Duration::from_millis(100);
 /// How many may wait; the next ones wait to wait.
 const QUEUE: usize = 4096;
 /// The most that are answered at once.
