@@ -152,7 +152,6 @@ impl Desk {
     }
 }
 
-/// As a clock on the wall has it, for other processes.
 /// Nothing is issued under a certificate that is not valid yet by the clock here, or not any more, and whoever asks would wait for it in
 /// vain.
 fn valid_at_both(
@@ -180,6 +179,7 @@ fn valid_at_both(
     }
 }
 
+/// As a clock on the wall has it, for other processes.
 fn of(full: Full, now: UnixTime, uptime: u64) -> Pause {
     Pause {
         cause: match full.reached {
