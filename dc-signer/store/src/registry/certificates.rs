@@ -15,19 +15,13 @@ use super::{Action, Entry, Record, Sha256};
 pub(super) struct Certificates {
     /// By certificate, true if somebody imported it by hand.
     imported: BTreeMap<Sha256, bool>,
-    /// The slots of zones under which something may have been issued, by zone and certificate.
-    used: BTreeMap<(String, Sha256), Use>,
+    /// The slots under which something may have been issued, by zone and certificate: since when each drains, if it does and another
+    /// certificate took over from it.
+    used: BTreeMap<(String, Sha256), Option<UnixTime>>,
     /// Zones that have had a certificate to issue from.
     begun: BTreeSet<String>,
     /// The record before, if it says that a certificate drains: the next one says which took over from it.
     drained: Option<Record>,
-}
-
-/// A slot that something was issued from.
-#[derive(Debug, Default)]
-struct Use {
-    /// Since when it drains, if it does and another certificate took over from it.
-    draining: Option<UnixTime>,
 }
 
 impl Certificates {
@@ -62,10 +56,9 @@ impl Certificates {
         let may_end = match self.used.get(&place(entry, certificate)) {
             // One that was never used ends by itself when nothing may be issued under it any more.
             None => is_over(LAST_DAYS),
-            Some(Use { draining: None }) => false,
-            Some(Use {
-                draining: Some(since),
-            }) => is_over(Duration::ZERO) || drained(*since),
+            Some(draining) => {
+                draining.is_some_and(|since| is_over(Duration::ZERO) || drained(since))
+            }
         };
         entry.action == Action::EndDelegation && !may_end
     }
@@ -75,11 +68,12 @@ impl Certificates {
     pub(super) fn note(&mut self, record: &Record, could: bool) -> Option<Record> {
         let before = self.drained.take();
         let left = match before {
-            Some(drained) if could && took_over(&drained, record) => {
-                self.drains(&drained.entry);
+            Some(drained) if took_over(&drained, record) => {
+                if could {
+                    self.drains(&drained.entry);
+                }
                 None
             }
-            Some(drained) if took_over(&drained, record) => None,
             before => before,
         };
         self.note_entry(&record.entry);
@@ -96,9 +90,9 @@ impl Certificates {
 
     fn drains(&mut self, entry: &Entry) {
         if let Some(certificate) = entry.credential_sha256 {
-            let slot = self.used.entry(place(entry, certificate)).or_default();
+            let draining = self.used.entry(place(entry, certificate)).or_default();
             // Nothing drains twice: an earlier time makes it end no earlier.
-            slot.draining = slot.draining.max(Some(entry.time));
+            *draining = (*draining).max(Some(entry.time));
         }
     }
 
@@ -117,8 +111,7 @@ impl Certificates {
                 *self.imported.entry(certificate).or_default() |= is_by_hand;
             }
             Action::ActivateDelegation => {
-                self.used
-                    .insert(place(entry, certificate), Use { draining: None });
+                self.used.insert(place(entry, certificate), None);
                 self.begun.extend(entry.zone.clone());
             }
             _ => {}
