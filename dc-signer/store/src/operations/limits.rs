@@ -60,14 +60,8 @@ impl Store {
         since: i64,
         now: i64,
     ) -> Result<LimitsUsed, Error> {
-        let mut session = self.shared.database.write().await?;
-        match write(&mut session, used, period, since, now).await {
-            Ok(found) => session.commit().await.map(|()| found),
-            Err(error) => {
-                session.roll_back().await;
-                Err(error)
-            }
-        }
+        let writing = async |session: &mut Session| write(session, used, period, since, now).await;
+        self.shared.in_transaction(writing).await
     }
 }
 
@@ -109,7 +103,8 @@ async fn write(
     found(session, since, number, now).await
 }
 
-async fn number(session: &mut Session, sql: &'static str) -> Result<i64, Error> {
+/// The number of an exchange, as a statement says it.
+pub(super) async fn number(session: &mut Session, sql: &'static str) -> Result<i64, Error> {
     let row = session.fetch_one(sql, Vec::new()).await?;
     row.map_or(Ok(0), |row| row.number("number"))
 }

@@ -9,6 +9,7 @@ use crate::registry::Sha256;
 use crate::sql::{Batch, Kind, Value, int};
 use crate::{Error, Promised, Store};
 
+use super::limits::number;
 use super::replicas::reference;
 
 impl Store {
@@ -26,29 +27,24 @@ impl Store {
             match given {
                 [] => {
                     let mut session = self.shared.database.read().await?;
-                    let number = "SELECT number FROM promises_exchanges";
-                    found(&mut session, number, since, now).await
+                    let number = number(&mut session, "SELECT number FROM promises_exchanges");
+                    let number = number.await?;
+                    if number == since {
+                        // Nobody has told anything.
+                        let after = Vec::new();
+                        return Ok(Promised { number, after });
+                    }
+                    let reference = reference(&mut session, now).await?;
+                    found(&mut session, since, number, reference).await
                 }
-                given => self.promise(given, since, now).await,
+                given => {
+                    let writing =
+                        async |session: &mut Session| write(session, given, since, now).await;
+                    self.shared.in_transaction(writing).await
+                }
             }
         };
         self.timed("exchange_promises", exchanging).await
-    }
-
-    async fn promise(
-        &self,
-        given: &[(Sha256, Duration)],
-        since: i64,
-        now: UnixTime,
-    ) -> Result<Promised, Error> {
-        let mut session = self.shared.database.write().await?;
-        match write(&mut session, given, since, now).await {
-            Ok(found) => session.commit().await.map(|()| found),
-            Err(error) => {
-                session.roll_back().await;
-                Err(error)
-            }
-        }
     }
 }
 
@@ -60,9 +56,10 @@ async fn write(
 ) -> Result<Promised, Error> {
     // Whoever is next waits for this row, so that numbers are committed in their order.
     let sql = "UPDATE promises_exchanges SET number = number + 1 WHERE one = 1 RETURNING number";
-    let found = found(session, sql, since, now).await?;
+    let number = number(session, sql).await?;
     let reference = reference(session, now).await?;
-    if found.number % TIDY_EACH == 0 {
+    let found = found(session, since, number, reference).await?;
+    if number % TIDY_EACH == 0 {
         let sql = "DELETE FROM promises WHERE at < $1";
         let over = reference.saturating_sub(OVER);
         session.execute(sql, vec![over.into()]).await?;
@@ -70,7 +67,7 @@ async fn write(
     let row = |(key, after): &(Sha256, Duration)| {
         let key: Value = (&key.as_bytes()[..]).into();
         let at = reference.saturating_add(int(after.as_secs()));
-        vec![key, at.into(), found.number.into()]
+        vec![key, at.into(), number.into()]
     };
     let batch = Batch {
         columns: &[
@@ -87,21 +84,13 @@ async fn write(
     Ok(found)
 }
 
-/// The number of this exchange, and what was told before it.
+/// The times that were told since an exchange, with the number of this one.
 async fn found(
     session: &mut Session,
-    number: &'static str,
     since: i64,
-    now: UnixTime,
+    number: i64,
+    reference: i64,
 ) -> Result<Promised, Error> {
-    let row = session.fetch_one(number, Vec::new()).await?;
-    let number = row.map_or(Ok(0), |row| row.number("number"))?;
-    if number == since {
-        // Nobody has told anything.
-        let after = Vec::new();
-        return Ok(Promised { number, after });
-    }
-    let reference = reference(session, now).await?;
     let sql = "SELECT key, at FROM promises WHERE exchange > $1 AND at > $2 ORDER BY at LIMIT $3";
     let values = vec![since.into(), reference.into(), MOST.into()];
     let rows = session.fetch(sql, values).await?;

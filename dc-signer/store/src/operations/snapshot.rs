@@ -1,4 +1,4 @@
-//! Reads that all see one state of the database.
+//! Transactions beside the audit log: reads that all see one state of the database, and writes that no record tells of.
 
 use crate::Error;
 use crate::connection::Session;
@@ -16,5 +16,20 @@ impl Shared {
         // A connection with a transaction that is not over would have to be closed, and the next reader to connect anew.
         session.roll_back().await;
         read
+    }
+
+    /// Runs writes that are not in the audit log, as one transaction.
+    pub(super) async fn in_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut session = self.database.write().await?;
+        match work(&mut session).await {
+            Ok(value) => session.commit().await.map(|()| value),
+            Err(error) => {
+                session.roll_back().await;
+                Err(error)
+            }
+        }
     }
 }
