@@ -299,17 +299,20 @@ async fn an_operator_whom_nobody_could_make_does_nothing(db: &Database) {
     done.await.unwrap();
 }
 
+/// The number of what alice has asked for and bob has agreed to.
+async fn agreed(store: &Store, what: &str) -> u64 {
+    let (ends, by) = (at(NOW + 60), of("alice"));
+    let asked = store.ask_approval(what, &name("alice"), ends, &by).await;
+    let number = asked.unwrap().number;
+    let approved = store.approve(number, &name("bob"), &of("bob")).await;
+    approved.unwrap();
+    number
+}
+
 async fn an_agreement_is_good_until_what_was_asked_for_is_done(db: &Database) {
     let [first, second] = two_certificates(db).await;
     let store = &*db.store;
-    let asked = store
-        .ask_approval("{}", &name("alice"), at(NOW + 60), &of("alice"))
-        .await
-        .unwrap();
-    store
-        .approve(asked.number, &name("bob"), &of("bob"))
-        .await
-        .unwrap();
+    let asked = agreed(store, "{}").await;
     let end = |certificate| Entry {
         actor: "operator:alice+bob".into(),
         reason: Some("a test".into()),
@@ -318,24 +321,14 @@ async fn an_agreement_is_good_until_what_was_asked_for_is_done(db: &Database) {
     append(db, end(second)).await;
     let by = store.delegation_ended_by(&second).await.unwrap();
     assert_eq!(by, Some(EndedBy::People));
-    store
-        .mark_done(asked.number, &of("alice+bob"))
-        .await
-        .unwrap();
+    store.mark_done(asked, &of("alice+bob")).await.unwrap();
     assert_eq!(faults(db).await, []);
     append(db, end(first)).await;
     assert_eq!(store.delegation_ended_by(&first).await.unwrap(), None);
     let last = store.audit_head().await.unwrap().seq;
     assert_eq!(faults(db).await, [(last, ActorFault::NotAgreed)]);
     // They agree again, to something else.
-    let again = store
-        .ask_approval("{\"a\":1}", &name("alice"), at(NOW + 60), &of("alice"))
-        .await
-        .unwrap();
-    store
-        .approve(again.number, &name("bob"), &of("bob"))
-        .await
-        .unwrap();
+    agreed(store, "{\"a\":1}").await;
     append(db, end(first)).await;
     let by = store.delegation_ended_by(&first).await.unwrap();
     assert_eq!(by, Some(EndedBy::People));
@@ -359,15 +352,7 @@ async fn less_takes_two_operators_when_two_agree_or_root_does_it(db: &Database) 
         assert!(matches!(error, Error::Refused { source: why } if why == source));
     }
     assert_eq!(store.four_eyes().await.unwrap(), Some(STRICT));
-    let ends = at(NOW + 60);
-    let asked = store
-        .ask_approval("{}", &name("alice"), ends, &of("alice"))
-        .await
-        .unwrap();
-    store
-        .approve(asked.number, &name("bob"), &of("bob"))
-        .await
-        .unwrap();
+    agreed(store, "{}").await;
     store.set_four_eyes(&lax, &of("alice+bob")).await.unwrap();
     assert_eq!(store.four_eyes().await.unwrap(), Some(lax));
     let root = Act::new("root:uid=0,login=none", at(NOW + 2)).because("night".parse().ok());
