@@ -15,7 +15,7 @@ use super::away::{self, Away, promises_of};
 use super::blocking::Blocking;
 use super::ended::Untolds;
 use super::ends::Ends;
-use super::folders::delegations_folder;
+use super::folders::delegation_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use super::places::Places;
@@ -213,7 +213,7 @@ impl Delegations {
 
     /// The folder of a delegation certificate and its key.
     pub(super) fn folder(&self, certificate_sha256: &Sha256) -> PathBuf {
-        delegations_folder(&self.data).join(certificate_sha256.to_string())
+        delegation_folder(&self.data, certificate_sha256)
     }
 
     pub(super) fn missing(&self) -> Vec<Missing> {
@@ -362,7 +362,7 @@ impl Loader {
 
     /// True unless somebody has said that a key is at another place now.
     fn is_still_there(&self, known: &Loaded) -> bool {
-        let folder = delegations_folder(&self.data).join(known.certificate_sha256.to_string());
+        let folder = delegation_folder(&self.data, &known.certificate_sha256);
         if self.shared.contains_key(&known.certificate_sha256)
             && has_key(&folder).is_ok_and(|here| !here)
         {
@@ -373,7 +373,7 @@ impl Loader {
     }
 
     fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
-        let folder = delegations_folder(&self.data).join(certificate_sha256.to_string());
+        let folder = delegation_folder(&self.data, &certificate_sha256);
         let (timing, unlock) = (&self.timing, &self.unlock);
         let loaded = match self.shared.get(&certificate_sha256) {
             Some(shared) if !has_key(&folder)? => {

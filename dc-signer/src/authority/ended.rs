@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pki_types::UnixTime;
 
 use super::ends::{self, EndedByNobody};
-use super::folders::delegations_folder;
+use super::folders::delegation_folder;
 use super::places::{PLACE, places};
 use super::view::View;
 use super::{Authority, Error};
@@ -149,9 +149,7 @@ impl Authority {
                     files::remove(&folder.join(file))?;
                 }
             }
-            self.store
-                .forget_shared_delegation(&slot.certificate_sha256, now)
-                .await?;
+            ends.forget_shared(&self.store, slot, now).await?;
         }
         Ok(())
     }
@@ -191,7 +189,7 @@ pub(super) async fn not_told(
     let mut found = Vec::new();
     for (zone, slot) in gone(view) {
         let certificate = slot.certificate_sha256;
-        let folder = delegations_folder(data).join(certificate.to_string());
+        let folder = delegation_folder(data, &certificate);
         if !ends::was_final(store, &folder, slot, now).await? {
             continue;
         }

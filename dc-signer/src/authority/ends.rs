@@ -1,7 +1,7 @@
 //! Ends of slots by the audit log. What is done because of one cannot be taken back: keys are removed, and signing processes sign
 //! nothing under the certificate ever again. So a row of the database is not enough for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::folders::delegations_folder;
+use super::folders::{delegation_folder, keep_line, kept_line};
 use super::rollover::DRAIN;
 use super::view::View;
-use dc_pki::files::{self, Access, NewFile};
+use dc_pki::files;
 use dc_pki::names::ZoneName;
 use dc_pki::time::from_seconds;
 use dc_store::registry::{DelegationState, Sha256, ZoneDelegation};
@@ -43,6 +43,8 @@ pub(super) struct Ends(Mutex<Known>);
 struct Known {
     /// By certificate: who has ended it, and when that was first noticed here.
     ended: HashMap<Sha256, (EndedBy, UnixTime)>,
+    /// The certificates that the database was told to forget, and whether they were over then: what has their place stays until that.
+    forgotten: HashSet<(Sha256, bool)>,
     by_nobody: Vec<EndedByNobody>,
 }
 
@@ -81,6 +83,25 @@ impl Ends {
                 is_old_enough(at, since.as_secs(), now) && has_drained(folder, slot, since, now)
             }
         })
+    }
+
+    /// Has the database forget what it shares of a slot whose end is final: once, and again when its certificate is over.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn forget_shared(
+        &self,
+        store: &Store,
+        slot: &ZoneDelegation,
+        now: UnixTime,
+    ) -> Result<(), dc_store::Error> {
+        let certificate = slot.certificate_sha256;
+        let step = (certificate, now >= slot.not_after);
+        if self.known().forgotten.contains(&step) {
+            return Ok(());
+        }
+        store.forget_shared_delegation(&certificate, now).await?;
+        self.known().forgotten.insert(step);
+        Ok(())
     }
 
     /// The slots that have ended by their rows alone.
@@ -181,7 +202,7 @@ fn has_drained(folder: &Path, slot: &ZoneDelegation, ended: UnixTime, now: UnixT
 pub(super) fn note_draining(view: &View, data: &Path, now: UnixTime) {
     let zones = view.zones().iter().map(|zone| &zone.managed);
     for slot in zones.flat_map(|zone| &zone.delegations) {
-        let folder = delegations_folder(data).join(slot.certificate_sha256.to_string());
+        let folder = delegation_folder(data, &slot.certificate_sha256);
         match slot.state {
             DelegationState::Draining => {
                 first_noticed(&folder, DRAINING, slot.since.as_secs(), now);
@@ -204,18 +225,7 @@ fn first_noticed(folder: &Path, name: &'static str, mark: u64, now: UnixTime) ->
     if let Some(seconds) = known {
         return from_seconds(seconds);
     }
-    let text = format!("{mark} {}\n", now.as_secs());
-    let new = NewFile {
-        name,
-        contents: text.as_bytes(),
-        access: Access::Owner,
-    };
-    let kept = files::make_folder(folder, Access::Owner)
-        .and_then(|()| files::stage(folder, &new))
-        .and_then(files::Staged::replace);
-    if let Err(error) = kept {
-        tracing::debug!(%error, "it is not kept since when a slot has ended or drains");
-    }
+    keep_line(folder, name, &format!("{mark} {}", now.as_secs()));
     now
 }
 
@@ -226,8 +236,8 @@ fn noticed(folder: &Path, name: &str, mark: u64) -> Option<u64> {
 }
 
 fn read(folder: &Path, name: &str) -> Option<(u64, u64)> {
-    let read = files::read(&folder.join(name)).ok()?;
-    let (of, seconds) = str::from_utf8(&read).ok()?.trim().split_once(' ')?;
+    let line = kept_line(folder, name)?;
+    let (of, seconds) = line.split_once(' ')?;
     Some((of.parse().ok()?, seconds.parse().ok()?))
 }
 

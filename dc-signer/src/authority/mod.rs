@@ -80,7 +80,7 @@ pub use clock_agrees::clock_agrees;
 pub use ended::Untold;
 pub use ends::EndedByNobody;
 pub use error::Error;
-pub(crate) use folders::{ACCOUNT, accounts_folder, delegations_folder};
+pub(crate) use folders::{ACCOUNT, accounts_folder, delegation_folder, delegations_folder};
 pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
 pub use issue::{AsClient, Reply};

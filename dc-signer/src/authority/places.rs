@@ -7,10 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use pki_types::UnixTime;
 
-use super::folders::delegations_folder;
+use super::folders::{delegation_folder, keep_line, kept_line};
 use super::view::View;
 use dc_pki::delegation::{KEY_KEYD, file_of_place, key_location};
-use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::KeyLocation;
 use dc_store::Store;
 use dc_store::registry::{Sha256, ZoneDelegation};
@@ -58,39 +57,18 @@ impl Places {
             if let KeyLocation::Process(socket) = key.delegation.key().location()
                 && kept.insert(key.certificate_sha256)
             {
-                let folder = delegations_folder(data).join(key.certificate_sha256.to_string());
-                keep(&folder, socket);
+                let folder = delegation_folder(data, &key.certificate_sha256);
+                let is_known = place(None, &folder).is_some();
+                if !is_known && remembered(&folder).as_ref() != Some(socket) {
+                    keep_line(&folder, PLACE, &socket.display().to_string());
+                }
             }
         }
     }
 }
 
-fn keep(folder: &Path, socket: &Path) {
-    if place(None, folder).is_some() || remembered(folder).as_deref() == Some(socket) {
-        return;
-    }
-    let text = format!("{}\n", socket.display());
-    let new = NewFile {
-        name: PLACE,
-        contents: text.as_bytes(),
-        access: Access::Owner,
-    };
-    let kept = files::make_folder(folder, Access::Owner)
-        .and_then(|()| files::stage(folder, &new))
-        .and_then(files::Staged::replace);
-    if let Err(error) = kept {
-        tracing::debug!(%error, "the place of a signing process is not kept");
-    }
-}
-
 fn remembered(folder: &Path) -> Option<PathBuf> {
-    let read = files::read(&folder.join(PLACE)).ok()?;
-    let place = str::from_utf8(&read).ok()?.trim();
-    place_of(place)
-}
-
-fn place_of(text: &str) -> Option<PathBuf> {
-    (file_of_place(text) == KEY_KEYD).then(|| text.into())
+    place(Some(&kept_line(folder, PLACE)?), folder)
 }
 
 /// The place of the process, as it was when this signer issued with it.

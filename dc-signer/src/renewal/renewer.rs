@@ -13,7 +13,7 @@ use super::folder::{self, KeyOf, OrderFolder};
 use super::schedule::{self, Draw, Due};
 use super::settings::Settings;
 use super::source::OrderError;
-use crate::authority::{self, Authority, Import, delegations_folder};
+use crate::authority::{self, Authority, Import, delegation_folder};
 use crate::config::Live;
 use dc_pki::names::ZoneName;
 use dc_store::registry::{Sha256, Zone};
@@ -221,9 +221,7 @@ impl Renewer {
     ) -> Result<OrderFolder, OrderError> {
         let is_new = self.settings.load().of(&zone.zone).new_key;
         let before = match schedule::newest(zone) {
-            Some(slot) if !is_new => {
-                Some(delegations_folder(&self.data).join(slot.certificate_sha256.to_string()))
-            }
+            Some(slot) if !is_new => Some(delegation_folder(&self.data, &slot.certificate_sha256)),
             _ => None,
         };
         let path = folder::of_service(&self.data, &zone.zone, zone.roles);

@@ -9,7 +9,7 @@ use dc_pki::sealing::{SealingKey, Which};
 use dc_store::registry::{Action, DelegationState, SharedDelegation, SharedSecret};
 use dc_store::{Act, SecretChange, Store};
 
-use super::super::{Error, delegations_folder};
+use super::super::{Error, delegation_folder};
 use super::Secrets;
 use super::keyring::sealing_failed;
 use super::open::{Open, Vault, all_sealed};
@@ -110,7 +110,7 @@ async fn share_folder(
     for zone in open.store.zones().await? {
         for slot in zone.delegations {
             let sha256 = slot.certificate_sha256;
-            let folder = delegations_folder(&open.config.data).join(sha256.to_string());
+            let folder = delegation_folder(&open.config.data, &sha256);
             if slot.state == DelegationState::Gone || !has_key(&folder)? {
                 continue;
             }
