@@ -126,6 +126,7 @@ impl Agent {
         self.look_at_folder();
         self.look_at_code();
         self.look_at_clock();
+        self.forget_needless_failures();
         if self.due_in() > 0 && (self.poll_in() == 0 || self.asks_in() == Some(0)) {
             self.ask_for_time();
         }
@@ -266,9 +267,7 @@ impl Agent {
         if let Some(pending) = pending.filter(|pending| pending.previous_sha256 != held) {
             self.state.switching |= pending.next_enrolment_csr.is_some();
             self.state.pending = None;
-            self.state.failures = 0;
-            self.state.retry = None;
-            self.state.last_failure = None;
+            self.state.forget_failures();
         }
     }
 
@@ -283,16 +282,20 @@ impl Agent {
     }
 
     fn due_but_for_start(&self) -> u64 {
+        self.needed_in().max(self.retry_in())
+    }
+
+    /// In how many seconds the device needs another credential, whatever has failed.
+    pub(super) fn needed_in(&self) -> u64 {
         let now = self.reading().now;
         let is_needed = self.wants_to_enrol()
             || self.is_new_client()
             || !self.is_accepted_at(now)
             || self.client_needs_mending(now);
-        let due = match is_needed {
+        match is_needed {
             true => 0,
             false => self.renewal_in(now),
-        };
-        due.max(self.retry_in())
+        }
     }
 
     /// In how many seconds it is time to renew what clients accept now.

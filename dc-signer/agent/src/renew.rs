@@ -161,9 +161,7 @@ impl Agent {
     }
 
     fn succeeded(&mut self, number: u64, meta: Meta) {
-        self.state.failures = 0;
-        self.state.retry = None;
-        self.state.last_failure = None;
+        self.state.forget_failures();
         self.state.pending = None;
         self.state.pulled = None;
         self.state.hook_failure = None;
@@ -203,7 +201,7 @@ impl Agent {
             at: now,
             kind: trouble.kind().to_owned(),
             detail: trouble.to_string(),
-            permanent: trouble.failure() == Failure::Permanent,
+            permanent: failure == Failure::Permanent,
         });
         if trouble.wants_a_new_request() {
             self.state.pending = None;

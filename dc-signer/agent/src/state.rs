@@ -59,6 +59,15 @@ pub struct State {
     pub withdrawn: Option<ListState>,
 }
 
+impl State {
+    /// Counts no failure any more, and waits for none.
+    pub(crate) fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.retry = None;
+        self.last_failure = None;
+    }
+}
+
 /// An activation code that is good for nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CodeFailure {

@@ -30,6 +30,15 @@ impl Agent {
         }
     }
 
+    /// Forgets the failures of renewals that were only due by a wrong time: no next request would end them before the
+    /// renewal that is due by the right one.
+    pub(super) fn forget_needless_failures(&mut self) {
+        let is_known = self.reading().verdict.is_good() && !self.is_time_in_question();
+        if is_known && self.state.last_failure.is_some() && self.needed_in() > 0 {
+            self.state.forget_failures();
+        }
+    }
+
     /// In how many seconds the signer is to be asked for the time; none if it is not.
     pub(super) fn asks_in(&self) -> Option<u64> {
         let waits = self.asks_but_for_start()?;

@@ -156,6 +156,19 @@ fn a_life_that_the_delegation_certificate_cuts_short_has_its_renewal_too() {
     holds_after(&steps, true).unwrap();
 }
 
+#[test]
+fn a_refusal_at_a_wrong_time_is_forgotten_at_the_right_one() {
+    let steps = [
+        Step::Off(1031),
+        Step::Live(1),
+        Step::Clock(-18_000),
+        Step::Stolen(91, -1, Lie::Refuses, 1),
+    ];
+    for restarted in [false, true] {
+        holds_after(&steps, restarted).unwrap();
+    }
+}
+
 /// The law: after whatever has happened, a device whose clock is right at last renews, and is fine.
 fn holds_after(steps: &[Step], restarted: bool) -> Result<(), TestCaseError> {
     let mut world = World::new();
