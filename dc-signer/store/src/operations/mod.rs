@@ -1,7 +1,5 @@
 //! The operations, each with its statements, and the store that runs and times them.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,6 +50,7 @@ mod pages;
 mod people;
 mod promises;
 mod queue;
+mod queues;
 mod record;
 mod renewals;
 mod replay;
@@ -160,11 +159,11 @@ impl Store {
             failed: false.into(),
         });
         Self {
-            recorder: recorder(Arc::clone(&shared)),
-            changer: changer(Arc::clone(&shared)),
-            finder: finder(Arc::clone(&shared)),
-            id_finder: id_finder(Arc::clone(&shared)),
-            code_finder: code_finder(Arc::clone(&shared)),
+            recorder: queues::recorder(Arc::clone(&shared)),
+            changer: queues::changer(Arc::clone(&shared)),
+            finder: queues::finder(Arc::clone(&shared)),
+            id_finder: queues::id_finder(Arc::clone(&shared)),
+            code_finder: queues::code_finder(Arc::clone(&shared)),
             shared,
             replica: None,
             observer,
@@ -302,98 +301,4 @@ impl Store {
         };
         self.timed("close", closed).await;
     }
-}
-
-/// A lookup is much shorter than a commit, so without a pace hardly any two would share one.
-const LOOKUP_PACE: Duration = Duration::from_millis(3);
-
-/// The disk takes less of this for a commit than the processor does for all around it, so under load more shall share
-/// one; devices that renew once in days do not notice.
-const RECORD_PACE: Duration = Duration::from_millis(20);
-
-fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
-    Queue::start(
-        RECORD_PACE,
-        shared.database.flights(),
-        move |issuances: Vec<Issuance>| {
-            let shared = Arc::clone(&shared);
-            async move { group::record_all(&shared, &issuances).await }
-        },
-    )
-}
-
-fn changer(shared: Arc<Shared>) -> Queue<Asked, Answered> {
-    Queue::start(
-        RECORD_PACE,
-        shared.database.flights(),
-        move |asked: Vec<Asked>| {
-            let shared = Arc::clone(&shared);
-            async move {
-                let done = shared.write_jobs(&asked).await;
-                done.into_iter()
-                    .map(|one| one.map(|done| done.value))
-                    .collect()
-            }
-        },
-    )
-}
-
-fn finder(shared: Arc<Shared>) -> Queue<Sha256, Option<Device>> {
-    Queue::start(
-        LOOKUP_PACE,
-        shared.database.flights(),
-        move |keys: Vec<Sha256>| {
-            let shared = Arc::clone(&shared);
-            async move { each(&keys, find_by_keys(&shared, &keys).await) }
-        },
-    )
-}
-
-fn id_finder(shared: Arc<Shared>) -> Queue<DeviceId, Option<Device>> {
-    Queue::start(
-        LOOKUP_PACE,
-        shared.database.flights(),
-        move |ids: Vec<DeviceId>| {
-            let shared = Arc::clone(&shared);
-            async move {
-                let found =
-                    async { devices::find_by_ids(&mut shared.database.look().await?, &ids).await };
-                each(&ids, found.await)
-            }
-        },
-    )
-}
-
-fn code_finder(shared: Arc<Shared>) -> Queue<CodeId, Option<PendingCode>> {
-    Queue::start(
-        LOOKUP_PACE,
-        shared.database.flights(),
-        move |ids: Vec<CodeId>| {
-            let shared = Arc::clone(&shared);
-            async move {
-                let found =
-                    async { codes::find_all(&mut shared.database.look().await?, &ids).await };
-                each(&ids, found.await)
-            }
-        },
-    )
-}
-
-/// The things that were found, for each that asked.
-fn each<K: Eq + Hash, V: Clone>(
-    asked: &[K],
-    found: Result<HashMap<K, Result<V, Error>>, Error>,
-) -> Vec<Result<Option<V>, Error>> {
-    let of = |key: &K| match &found {
-        Ok(found) => found.get(key).cloned().transpose(),
-        Err(error) => Err(error.clone()),
-    };
-    asked.iter().map(of).collect()
-}
-
-async fn find_by_keys(
-    shared: &Shared,
-    keys: &[Sha256],
-) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
-    devices::find_by_keys(&mut shared.database.look().await?, keys).await
 }
