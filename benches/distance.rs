@@ -45,6 +45,9 @@ struct Args {
     /// How many ask each of three replicas
     #[arg(long, default_value_t = 24)]
     few: usize,
+    /// Measure only what a far replica costs near ones
+    #[arg(long)]
+    beside: bool,
     /// The argument Cargo gives to benchmarks
     #[arg(long, hide = true)]
     bench: bool,
@@ -85,11 +88,18 @@ async fn measure(args: &Args, url: &str) {
         let devices: Vec<NewDevice> = (from..from + 1000).map(with_key).collect();
         near.add_devices(&devices, &by()).await.unwrap();
     }
+    if !args.beside {
+        by_distance(args, url, &near, &fleet).await;
+    }
+    beside(args, url, &near, &fleet).await;
+}
+
+async fn by_distance(args: &Args, url: &str, near: &Arc<Store>, fleet: &Arc<Fleet>) {
     let time = Duration::from_secs(args.seconds);
     println!("round trip  enrolments a second  renewals a second");
     for ms in [0, 5, 20] {
         let store = match ms {
-            0 => Arc::clone(&near),
+            0 => Arc::clone(near),
             ms => open(&far(url, ms), "far").await.unwrap(),
         };
         let enrolled = load(
@@ -97,13 +107,18 @@ async fn measure(args: &Args, url: &str) {
             Kind::Enrol,
             args.callers,
             time,
-            &near,
-            &fleet,
+            near,
+            fleet,
         )
         .await[0];
-        let renewed = load(&[store], Kind::Renew, args.callers, time, &near, &fleet).await[0];
+        let renewed = load(&[store], Kind::Renew, args.callers, time, near, fleet).await[0];
         println!("{ms:7} ms  {enrolled:19.0}  {renewed:17.0}");
     }
+}
+
+async fn beside(args: &Args, url: &str, near: &Arc<Store>, fleet: &Arc<Fleet>) {
+    let time = Duration::from_secs(args.seconds);
+    let location: Location = url.parse().unwrap();
     let other = open(&location, "near-2").await.unwrap();
     let distant = open(&far(url, 20), "far-2").await.unwrap();
     let (two, three) = (
@@ -116,9 +131,9 @@ async fn measure(args: &Args, url: &str) {
         // In turns, because others use the machine too.
         let (mut alone, mut beside, mut far) = (0.0, 0.0, 0.0);
         for _ in 0..TURNS {
-            let rates = load(&two, kind, callers, time, &near, &fleet).await;
+            let rates = load(&two, kind, callers, time, near, fleet).await;
             alone += rates[..2].iter().sum::<f64>() / TURNS as f64;
-            let rates = load(&three, kind, callers, time, &near, &fleet).await;
+            let rates = load(&three, kind, callers, time, near, fleet).await;
             beside += rates[..2].iter().sum::<f64>() / TURNS as f64;
             far += rates[2] / TURNS as f64;
         }
@@ -361,5 +376,5 @@ const MOST: u32 = 4000;
 /// Devices that have enrolled, and renew.
 const RENEWING: u32 = 20_000;
 const FIRST: u32 = 1_000_000_000;
-const TURNS: usize = 2;
+const TURNS: usize = 5;
 const SOCKET: &str = ".s.PGSQL.5432";

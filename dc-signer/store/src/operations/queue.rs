@@ -19,6 +19,21 @@ pub(super) struct Queue<Q, A> {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// How many calls are under way at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flights {
+    pub(super) most: usize,
+    /// Another one beside those that are under way is for so many at least: fewer wait until one of them has ended.
+    pub(super) least: usize,
+}
+
+impl Flights {
+    /// True if another call may begin.
+    const fn has_room(self, under_way: usize, waiting: usize) -> bool {
+        under_way == 0 || under_way < self.most && waiting >= self.least
+    }
+}
+
 #[derive(Debug)]
 struct Job<Q, A> {
     question: Q,
@@ -33,9 +48,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
     /// `answer` has an answer for each of its questions, in their order. While several come
     /// at once it is called once in a `pace` at most, so that more share a call; who comes alone waits for nothing.
-    ///
-    /// As many calls as `flights` are under way at the same time.
-    pub(super) fn start<F, R>(pace: Duration, flights: usize, answer: F) -> Self
+    pub(super) fn start<F, R>(pace: Duration, flights: Flights, answer: F) -> Self
     where
         F: Fn(Vec<Q>) -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Result<A, Error>>> + Send + 'static,
@@ -85,7 +98,7 @@ pub(super) fn closed() -> Error {
 async fn run<Q, A, F, R>(
     mut receiver: mpsc::Receiver<Job<Q, A>>,
     pace: Duration,
-    flights: usize,
+    flights: Flights,
     answer: F,
 ) where
     Q: Send + 'static,
@@ -93,9 +106,18 @@ async fn run<Q, A, F, R>(
     F: Fn(Vec<Q>) -> R + Send + Sync + 'static,
     R: Future<Output = Vec<Result<A, Error>>> + Send + 'static,
 {
-    let mut jobs = Vec::with_capacity(MOST);
+    let (mut jobs, mut is_open) = (Vec::with_capacity(MOST), true);
     let mut under_way = JoinSet::new();
-    while receiver.recv_many(&mut jobs, MOST).await > 0 {
+    loop {
+        if jobs.is_empty() || !flights.has_room(under_way.len(), jobs.len()) {
+            let room = MOST - jobs.len();
+            tokio::select! {
+                Some(done) = under_way.join_next() => landed(done),
+                taken = receiver.recv_many(&mut jobs, room), if is_open && room > 0 => is_open = taken > 0,
+                else => break,
+            }
+            continue;
+        }
         let next = Instant::now() + pace;
         let (questions, waiting): (Vec<_>, Vec<_>) = jobs
             .drain(..)
@@ -109,21 +131,15 @@ async fn run<Q, A, F, R>(
                 let _ = done.send(answer);
             }
         });
-        while under_way.len() >= flights {
-            landed(under_way.join_next().await);
-        }
         if are_several && Instant::now() < next {
             sleep_until(next).await;
         }
     }
-    while let Some(done) = under_way.join_next().await {
-        landed(Some(done));
-    }
 }
 
 /// Nobody is answered any more behind a call that has panicked.
-fn landed(done: Option<Result<(), JoinError>>) {
-    if let Some(Err(error)) = done
+fn landed(done: Result<(), JoinError>) {
+    if let Err(error) = done
         && error.is_panic()
     {
         std::panic::resume_unwind(error.into_panic());
@@ -141,6 +157,8 @@ mod tests {
 
     use super::*;
 
+    const ONE: Flights = Flights { most: 1, least: 1 };
+
     #[tokio::test]
     async fn who_asks_meanwhile_shares_the_next_answer() {
         let (gate, batches) = (
@@ -150,7 +168,7 @@ mod tests {
         let (theirs, counted) = (Arc::clone(&gate), Arc::clone(&batches));
         let queue = Arc::new(Queue::start(
             Duration::ZERO,
-            1,
+            ONE,
             move |questions: Vec<usize>| {
                 let (gate, batches) = (Arc::clone(&theirs), Arc::clone(&counted));
                 async move {
@@ -181,7 +199,7 @@ mod tests {
         let pace = Duration::from_millis(500);
         let batches = Arc::new(Mutex::new(Vec::new()));
         let counted = Arc::clone(&batches);
-        let queue = Queue::start(pace, 1, move |questions: Vec<()>| {
+        let queue = Queue::start(pace, ONE, move |questions: Vec<()>| {
             lock(&counted).push(questions.len());
             async move { questions.into_iter().map(Ok).collect() }
         });
@@ -198,11 +216,50 @@ mod tests {
         assert_eq!(*lock(&batches), [1, 1, 2, 2]);
     }
 
+    /// The sizes of the calls that five askers get, one behind the other, while no call ends; and then all of them do.
+    async fn calls(flights: Flights) -> Vec<usize> {
+        let gate = Arc::new(Semaphore::new(0));
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let (theirs, counted) = (Arc::clone(&gate), Arc::clone(&batches));
+        let queue = Arc::new(Queue::start(
+            Duration::ZERO,
+            flights,
+            move |questions: Vec<()>| {
+                lock(&counted).push(questions.len());
+                let gate = Arc::clone(&theirs);
+                async move {
+                    gate.acquire().await.unwrap().forget();
+                    questions.into_iter().map(Ok).collect()
+                }
+            },
+        ));
+        let mut asked = JoinSet::new();
+        for _ in 0..5 {
+            let queue = Arc::clone(&queue);
+            asked.spawn(async move { queue.ask(()).await });
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        }
+        gate.add_permits(5);
+        assert!(asked.join_all().await.iter().all(Result::is_ok));
+        lock(&batches).clone()
+    }
+
+    #[tokio::test]
+    async fn a_second_call_is_for_as_many_as_are_worth_it() {
+        let flights = |most, least| Flights { most, least };
+        assert_eq!(calls(flights(1, 1)).await, [1, 4]);
+        assert_eq!(calls(flights(2, 1)).await, [1, 1, 3]);
+        assert_eq!(calls(flights(2, 3)).await, [1, 3, 1]);
+        assert_eq!(calls(flights(2, 5)).await, [1, 4]);
+    }
+
     #[tokio::test]
     async fn what_waits_is_answered_before_it_stops_and_nothing_after() {
         let queue = Arc::new(Queue::start(
             Duration::ZERO,
-            1,
+            ONE,
             |questions: Vec<()>| async move { questions.into_iter().map(Ok).collect() },
         ));
         queue.check().unwrap();
@@ -215,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_died_is_an_error() {
         let queue: Queue<(), ()> =
-            Queue::start(Duration::ZERO, 1, |_| async { panic!("on purpose") });
+            Queue::start(Duration::ZERO, ONE, |_| async { panic!("on purpose") });
         assert!(queue.ask(()).await.is_err());
         assert!(queue.check().is_err());
     }
