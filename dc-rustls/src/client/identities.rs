@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -53,7 +53,7 @@ pub struct IdentityStore {
     provider: Arc<CryptoProvider>,
     clock: Arc<dyn TimeProvider>,
     entries: ArcSwap<Vec<Presentable>>,
-    presented: AtomicU64,
+    presented: AtomicUsize,
 }
 
 /// A credential that is ready to be presented.
@@ -81,7 +81,7 @@ impl IdentityStore {
             provider,
             clock,
             entries: ArcSwap::default(),
-            presented: AtomicU64::new(0),
+            presented: AtomicUsize::new(0),
         })
     }
 
@@ -124,10 +124,11 @@ impl IdentityStore {
         Watch::start(folder.into(), interval, install, report)
     }
 
-    /// The number of handshakes in which a server asked for a credential and was given one, accepted or not.
+    /// The number of handshakes in which a server asked for a credential and was given one, accepted or not. On machines of
+    /// 32 bits it begins anew after four thousand million.
     #[must_use]
     pub fn presented(&self) -> u64 {
-        self.presented.load(Ordering::Relaxed)
+        u64::try_from(self.presented.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
     }
 
     /// Installs without looking, for tests that servers refuse.

@@ -1,7 +1,6 @@
 //! `rustls::server::StoresServerSessions`: sessions that end with the credential they were made under.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::pki_types::UnixTime;
 use rustls::server::StoresServerSessions;
@@ -18,8 +17,9 @@ pub(super) struct CredentialSessions {
     mark: Vec<u8>,
     clock: Arc<dyn TimeProvider>,
     expiry: UnixTime,
-    /// The end of the session that a connection resumes, or was offered, in seconds; of one connection only.
-    resumed: Option<AtomicU64>,
+    /// The end of the session that a connection resumes, or was offered, in seconds; of one connection only. Not every
+    /// machine of 32 bits has atomic numbers of 64.
+    resumed: Option<Mutex<u64>>,
 }
 
 impl CredentialSessions {
@@ -47,16 +47,14 @@ impl CredentialSessions {
     /// The sessions of a connection that may resume one.
     pub(super) fn of_one_connection(self) -> Self {
         Self {
-            resumed: Some(AtomicU64::new(u64::MAX)),
+            resumed: Some(Mutex::new(u64::MAX)),
             ..self
         }
     }
 
     /// The end of a session that is made now: one that goes on with another does not outlive the credential of that.
     fn end(&self) -> u64 {
-        let resumed = self.resumed.as_ref();
-        let resumed = resumed.map_or(u64::MAX, |end| end.load(Ordering::Relaxed));
-        self.expiry.as_secs().min(resumed)
+        self.expiry.as_secs().min(self.resumed_until(u64::MAX))
     }
 
     /// The session, if the credential it was made under is still valid.
@@ -67,11 +65,19 @@ impl CredentialSessions {
             u64::from_be_bytes(*expiry),
         );
         (now <= end).then(|| {
-            if let Some(resumed) = &self.resumed {
-                resumed.fetch_min(end, Ordering::Relaxed);
-            }
+            self.resumed_until(end);
             session.to_vec()
         })
+    }
+
+    /// The earliest end of the sessions that the connection was offered, this one among them.
+    fn resumed_until(&self, end: u64) -> u64 {
+        let Some(resumed) = &self.resumed else {
+            return end;
+        };
+        let mut earliest = resumed.lock().unwrap_or_else(PoisonError::into_inner);
+        *earliest = earliest.min(end);
+        *earliest
     }
 }
 
@@ -101,6 +107,7 @@ const JUDGED: &[u8] = b"dc\x02";
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
     use rustls::server::ServerSessionMemoryCache;

@@ -1,19 +1,21 @@
 //! How handshakes ended, in numbers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The fates of a listener's connections since it began, for metrics. Clones count the same.
+///
+/// On machines of 32 bits each begins anew after four thousand million.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    accepted: AtomicU64,
-    failed: AtomicU64,
-    timed_out: AtomicU64,
-    displaced: AtomicU64,
-    not_accepted: AtomicU64,
+    accepted: AtomicUsize,
+    failed: AtomicUsize,
+    timed_out: AtomicUsize,
+    displaced: AtomicUsize,
+    not_accepted: AtomicUsize,
 }
 
 impl Counters {
@@ -71,10 +73,10 @@ impl Counters {
     }
 }
 
-fn add(count: &AtomicU64) {
+fn add(count: &AtomicUsize) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
-fn read(count: &AtomicU64) -> u64 {
-    count.load(Ordering::Relaxed)
+fn read(count: &AtomicUsize) -> u64 {
+    u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
 }
