@@ -171,6 +171,12 @@ impl Vendor {
         self.root.clone()
     }
 
+    /// The same in PEM.
+    #[must_use]
+    pub fn root_pem(&self) -> String {
+        pem(&self.root)
+    }
+
     /// The roots that a client of this vendor trusts.
     #[must_use]
     pub fn roots(&self) -> RootCertStore {
@@ -188,11 +194,7 @@ impl Vendor {
     /// The same in PEM.
     #[must_use]
     pub fn chain_pem(&self) -> String {
-        let blocks = self.chain.iter().map(|der| {
-            let body = Base64::encode_string(der);
-            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
-        });
-        blocks.collect()
+        self.chain.iter().map(pem).collect()
     }
 
     /// The private key of the delegation certificate, for an ordinary server.
@@ -398,6 +400,11 @@ impl Signer for Key {
 }
 
 /// The dNSName of a zone.
+fn pem(der: &CertificateDer<'_>) -> String {
+    let body = Base64::encode_string(der);
+    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+}
+
 fn zone(name: &str) -> [String; 1] {
     [format!("*.{name}")]
 }

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use base64ct::{Base64, Encoding};
 use dc_core::Form;
 use dc_rustls::server::{Acceptor, Identity, Store, Stream, danger};
 use dc_tests::process::{Outcome, Server, finish};
@@ -37,9 +36,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new() -> Self {
         let (vendor, folder) = (Vendor::default(), tempfile::tempdir().unwrap());
-        let root = Base64::encode_string(&vendor.root_der());
-        let root = format!("-----BEGIN CERTIFICATE-----\n{root}\n-----END CERTIFICATE-----\n");
-        fs::write(folder.path().join("roots.pem"), root).unwrap();
+        fs::write(folder.path().join("roots.pem"), vendor.root_pem()).unwrap();
         Self {
             vendor,
             device: Device::new("k3v"),
