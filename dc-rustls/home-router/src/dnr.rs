@@ -1,6 +1,8 @@
 //! The router's name as the network tells it to clients (DNR, RFC 9463): as DHCP and router advertisements
 //! carry it; and what a plain resolver answers about it (DDR, RFC 9462).
 
+mod programs;
+
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,6 +12,7 @@ use hickory_net::proto::serialize::binary::BinEncodable;
 
 use crate::Failure;
 use crate::designated::{Ports, page, services, with_hints};
+pub(crate) use programs::Format;
 
 /// The data that is handed out.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +27,13 @@ impl Handout<'_> {
     /// Everything in hex, for the configuration of other programs.
     ///
     /// Fails if the name or the addresses do not fit an option.
-    pub(crate) fn lines(&self) -> Result<Vec<String>, Failure> {
+    fn lines(&self) -> Result<Vec<String>, Failure> {
         let mut lines = Vec::new();
         if !self.v4().is_empty() {
-            lines.push(format!("DHCPv4 option 162: {}", hex(&self.dhcpv4()?)));
+            lines.push(format!(
+                "DHCPv4 option 162: {}",
+                hex(&self.dhcpv4_instances()?.concat())
+            ));
         }
         if !self.v6().is_empty() {
             for option in self.dhcpv6()? {
@@ -53,21 +59,20 @@ impl Handout<'_> {
         Ok(lines)
     }
 
-    /// RFC 9463 §5.1: the value of the option, with an instance for each service.
-    fn dhcpv4(&self) -> Result<Vec<u8>, Failure> {
+    /// RFC 9463 §5.1: what is one after the other in the value of the option, an instance for each service.
+    fn dhcpv4_instances(&self) -> Result<Vec<Vec<u8>>, Failure> {
         let addresses: Vec<u8> = self.v4().iter().flat_map(Ipv4Addr::octets).collect();
-        let mut option = Vec::new();
-        for svcb in self.services()? {
+        let instance = |svcb: &SVCB| {
             let mut instance = svcb.svc_priority.to_be_bytes().to_vec();
             let name = svcb.target_name.to_bytes()?;
             instance.push(u8::try_from(name.len())?);
             instance.extend(name);
             instance.push(u8::try_from(addresses.len())?);
             instance.extend(&addresses);
-            instance.extend(parameters(&svcb)?);
-            option.extend(vector(instance)?);
-        }
-        Ok(option)
+            instance.extend(parameters(svcb)?);
+            vector(instance)
+        };
+        self.services()?.iter().map(instance).collect()
     }
 
     /// RFC 9463 §4.1: the value of an option for each service.

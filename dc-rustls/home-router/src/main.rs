@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 
 use crate::clients::{Clients, Service};
 use crate::designated::Ports;
-use crate::dnr::Handout;
+use crate::dnr::{Format, Handout};
 use crate::identity::{Credential, Follower};
 use crate::listen::{Door, acceptor, bind};
 use crate::resolver::Resolver;
@@ -104,6 +104,15 @@ struct Args {
     /// this address, and end; may be given several times.
     #[arg(long, value_name = "IP")]
     hand_out: Vec<IpAddr>,
+    /// Print it as the configuration of a program has it.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        requires = "hand_out"
+    )]
+    hand_out_as: Format,
 }
 
 /// An error that ends this program.
@@ -145,7 +154,7 @@ fn hand_out(args: &Args) -> Result<(), Failure> {
             http3: told(&args.http3, "--http3")?,
         },
     };
-    for line in handout.lines()? {
+    for line in handout.written(args.hand_out_as)? {
         println!("{line}");
     }
     Ok(())
