@@ -4,7 +4,7 @@
 #
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
-# Packages come by apt, and promtool, named and haproxy out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
+# Packages come by apt, and dhcpcd, haproxy, lighttpd, named, promtool and unbound out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
 # and builds our servers on NSS and BoringSSL. For the parts `solutions`, `draft` and `vectors` it installs what
 # benches/solutions/requirements.txt (for the part `acme` as well), docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
 # not a package goes to setup/, interop/, solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else
@@ -85,10 +85,27 @@ missing_for_proxies() {
     compgen -G '/usr/lib/*/libopentracing-c-wrapper.so.0' >/dev/null || echo libopentracing-c-wrapper0
 }
 
+# What lighttpd and unbound load, which are taken out of their packages.
+missing_for_tools() {
+    local library package
+    while read -r library package; do
+        compgen -G "/usr/lib/*/$library" >/dev/null || compgen -G "/lib/*/$library" >/dev/null || echo "$package"
+    done <<'END'
+libpcre2-8.so.0 libpcre2-8-0
+libxxhash.so.0 libxxhash0
+libnettle.so.8 libnettle8
+libevent-2.1.so.7 libevent-2.1-7
+libnghttp2.so.14 libnghttp2-14
+libprotobuf-c.so.1 libprotobuf-c1
+libpython3.11.so.1.0 libpython3.11
+END
+}
+
 missing_packages() {
     {
         missing_programs
         [ "$part" != proxies ] || missing_for_proxies
+        [ "$part" != tools ] || missing_for_tools
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
         [ "$part" != acme ] || missing_for_venv "$solutions_done"
@@ -143,10 +160,11 @@ install_packages() {
     }
 }
 
-# One program of a package that would also start a server: file in the package, and the package.
+# One program of a package that would also start a server, with what it loads: the package, and files in it.
 take_out() {
-    local file=$1 package=$2
-    local program=${file##*/} folder=$target/setup/$package
+    local package=$1 folder=$target/setup/$1
+    local program=${2##*/}
+    shift
     type -P apt-get >/dev/null && type -P dpkg-deb >/dev/null ||
         fail "this system has no apt-get; install $program, which Debian has in its package $package"
     say "taking $program out of Debian's package $package, about ten seconds"
@@ -157,7 +175,11 @@ take_out() {
         reason
         fail "Debian's package $package cannot be had, see $log; is this machine offline? Run first: sudo apt-get update; or put $program into PATH"
     }
-    mv "$folder/$file" "$target/setup/bin/"
+    # The program last: what is there is not taken out again.
+    local file
+    for file in "${@:2}" "$1"; do
+        mv "$folder/$file" "$target/setup/bin/"
+    done
     rm -rf "$folder"
 }
 
@@ -198,7 +220,7 @@ set_up() {
     local packages list=()
     for packages in $(missing_packages); do
         case $packages in
-            bind9 | haproxy | prometheus) ;;
+            bind9 | dhcpcd-base | haproxy | lighttpd | prometheus | unbound) ;;
             *) list+=("$packages") ;;
         esac
     done
@@ -207,11 +229,17 @@ set_up() {
         # A program that is new in a folder that was not there.
         PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
     fi
-    case " $(missing_packages) " in
-        *" bind9 "*) take_out usr/sbin/named bind9 ;;
-        *" haproxy "*) take_out usr/sbin/haproxy haproxy ;;
-        *" prometheus "*) take_out usr/bin/promtool prometheus ;;
-    esac
+    for packages in $(missing_packages); do
+        case $packages in
+            bind9) take_out bind9 usr/sbin/named ;;
+            dhcpcd-base) take_out dhcpcd-base usr/sbin/dhcpcd ;;
+            haproxy) take_out haproxy usr/sbin/haproxy ;;
+            # It looks for its modules beside it when it is told to.
+            lighttpd) take_out lighttpd usr/sbin/lighttpd usr/lib/lighttpd/mod_accesslog.so usr/lib/lighttpd/mod_extforward.so ;;
+            prometheus) take_out prometheus usr/bin/promtool ;;
+            unbound) take_out unbound usr/sbin/unbound ;;
+        esac
+    done
     packages=$(missing_packages)
     [ -z "$packages" ] || fail "installed, but not found in PATH or by pkg-config: $packages"
     if { [ "$part" = solutions ] || [ "$part" = acme ]; } && [ -e "$solutions/requirements.txt" ]; then
