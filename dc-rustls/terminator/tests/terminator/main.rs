@@ -6,6 +6,7 @@ mod clients;
 mod life;
 mod passing;
 mod scene;
+mod servers;
 
 use std::path::Path;
 
