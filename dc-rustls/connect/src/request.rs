@@ -194,6 +194,23 @@ mod tests {
         }
 
         #[test]
+        fn what_was_written_is_read_once_it_is_there_whatever_stands_behind(
+            host in "[a-z0-9]{1,20}(\\.[a-z0-9]{1,20}){0,3}\\.[a-z]{2,5}|\\[fd00::[0-9a-f]{1,4}\\]",
+            port in 1u16..,
+            version in "HTTP/1\\.[01]",
+            fields in prop::collection::vec("[A-Za-z-]{1,20}:[ -~\t]{0,40}", 0..5),
+            behind in prop::collection::vec(any::<u8>(), 0..40),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+            let head = format!("CONNECT {host}:{port} {version}\r\n{fields}\r\n");
+            let bytes = [head.as_bytes(), &behind].concat();
+            let request = parse(&bytes).unwrap().unwrap();
+            prop_assert_eq!((request.length, request.target.to_string()), (head.len(), format!("{host}:{port}")));
+            prop_assert_eq!(parse(&bytes[..cut.index(head.len())]), Ok(None));
+        }
+
+        #[test]
         fn what_is_refused_in_part_is_refused_as_a_whole(bytes in prop::collection::vec(any::<u8>(), 0..60), cut in 0usize..60) {
             let part = &bytes[..cut.min(bytes.len())];
             if parse(part).is_err() {
