@@ -10,6 +10,8 @@ use dc_core::Form;
 use dc_rustls::server::Served;
 use tokio::time::Instant;
 
+use crate::resolver::Way;
+
 /// A port that clients connect to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Service {
@@ -19,6 +21,8 @@ pub(crate) enum Service {
     Dot,
     /// DNS over QUIC.
     Doq,
+    /// DNS without any proof; never on the list.
+    Dns,
 }
 
 /// The proof that a client was sent to authenticate the router.
@@ -145,6 +149,15 @@ impl Connection {
     /// The proof that authenticated the router; `None` before the end of the handshake.
     pub(crate) fn proof(&self) -> Option<Proof> {
         self.proof.get().copied()
+    }
+
+    /// How a query comes over it to this address of ours.
+    pub(crate) fn way(&self, local: IpAddr) -> Way {
+        Way {
+            client: self.address,
+            local,
+            is_private: true,
+        }
     }
 
     /// How many DNS queries there were.

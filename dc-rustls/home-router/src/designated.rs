@@ -88,21 +88,23 @@ pub(crate) fn services(router: &str, ports: Ports) -> Option<Vec<SVCB>> {
 }
 
 /// The owner of the HTTPS records for the router's page (RFC 9460 §2.3 and §9), and what is in them, without addresses.
-/// There is nothing to say without HTTP/3.
-pub(crate) fn page(router: &str, ports: Ports) -> Option<(String, Vec<SVCB>)> {
-    let http3 = ports.http3?;
+pub(crate) fn page(router: &str, ports: Ports) -> (String, Vec<SVCB>) {
     let owner = match ports.https {
         443 => router.to_owned(),
         at => format!("_{at}._https.{router}"),
     };
     let record = |priority, service| SVCB::new(priority, Name::root(), service);
-    if http3 == ports.https {
-        return Some((owner, vec![record(1, vec![alpn(&["h3", "h2"])])]));
-    }
-    // At that port there is nothing but HTTP/3.
-    let alone = (SvcParamKey::NoDefaultAlpn, SvcParamValue::NoDefaultAlpn);
-    let quic = vec![alpn(&["h3"]), alone, port(http3)];
-    Some((owner, vec![record(1, quic), record(2, vec![alpn(&["h2"])])]))
+    let records = match ports.http3 {
+        None => vec![record(1, vec![alpn(&["h2"])])],
+        Some(http3) if http3 == ports.https => vec![record(1, vec![alpn(&["h3", "h2"])])],
+        Some(http3) => {
+            // At that port there is nothing but HTTP/3.
+            let alone = (SvcParamKey::NoDefaultAlpn, SvcParamValue::NoDefaultAlpn);
+            let quic = vec![alpn(&["h3"]), alone, port(http3)];
+            vec![record(1, quic), record(2, vec![alpn(&["h2"])])]
+        }
+    };
+    (owner, records)
 }
 
 fn port(at: u16) -> (SvcParamKey, SvcParamValue) {
@@ -137,10 +139,15 @@ pub(crate) fn with_hints(mut svcb: SVCB, addresses: &[IpAddr]) -> SVCB {
 }
 
 /// With the zone's SOA, clients may remember for a while that there is nothing (RFC 2308).
-fn nothing_more(zone: Name) -> Record {
-    let ttl = i32::try_from(TTL).unwrap_or(i32::MAX);
-    let soa = SOA::new(zone.clone(), Name::root(), 1, ttl, ttl, ttl, TTL);
+pub(crate) fn nothing_more(zone: Name) -> Record {
+    let soa = soa(&zone);
     Record::from_rdata(zone, TTL, RData::SOA(soa))
+}
+
+/// A zone that is nowhere else.
+pub(crate) fn soa(zone: &Name) -> SOA {
+    let ttl = i32::try_from(TTL).unwrap_or(i32::MAX);
+    SOA::new(zone.clone(), Name::root(), 1, ttl, ttl, ttl, TTL)
 }
 
 fn zone() -> Option<Name> {
@@ -152,7 +159,7 @@ fn owner() -> Option<Name> {
 }
 
 /// A minute: the address may change with the network, and the answer costs nothing.
-const TTL: u32 = 60;
+pub(crate) const TTL: u32 = 60;
 /// RFC 9461 §5.
 const DOHPATH_KEY: u16 = 7;
 const DOHPATH: &[u8] = b"/dns-query{?dns}";
@@ -258,22 +265,26 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_said_to_be_there_over_http3_if_it_is() {
+    fn the_page_is_said_to_be_there_and_over_http3_if_it_is() {
         let records = |https, http3| {
             let ports = Ports {
                 https,
                 http3,
                 ..PORTS
             };
-            let (owner, records) = page("k3v.cpe.example.com", ports)?;
+            let (owner, records) = page("k3v.cpe.example.com", ports);
             let records: Vec<String> = records.iter().map(ToString::to_string).collect();
-            Some((owner, records.join(" ").replace(',', "").replace("= ", " ")))
+            (owner, records.join(" ").replace(',', "").replace("= ", " "))
         };
-        assert_eq!(records(443, None), None);
-        let (owner, said) = records(443, Some(443)).unwrap();
+        let (owner, said) = records(443, None);
+        assert_eq!(
+            (owner.as_str(), said.trim()),
+            ("k3v.cpe.example.com", "1 . alpn=h2")
+        );
+        let (owner, said) = records(443, Some(443));
         assert_eq!(owner, "k3v.cpe.example.com");
         assert_eq!(said.trim(), "1 . alpn=h3h2");
-        let (owner, said) = records(8443, Some(444)).unwrap();
+        let (owner, said) = records(8443, Some(444));
         assert_eq!(owner, "_8443._https.k3v.cpe.example.com");
         assert_eq!(
             said.trim(),

@@ -50,11 +50,11 @@ impl Handout<'_> {
                 hex(&svcb.to_bytes()?)
             ));
         }
-        if let Some((owner, records)) = page(self.router, self.ports) {
-            for record in records {
-                let record = with_hints(record, self.addresses).to_bytes()?;
-                lines.push(format!("{owner} HTTPS: {}", hex(&record)));
-            }
+        // Without HTTP/3 it says little.
+        let (owner, records) = page(self.router, self.ports);
+        for record in records.into_iter().filter(|_| self.ports.http3.is_some()) {
+            let record = with_hints(record, self.addresses).to_bytes()?;
+            lines.push(format!("{owner} HTTPS: {}", hex(&record)));
         }
         Ok(lines)
     }

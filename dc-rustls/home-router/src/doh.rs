@@ -50,7 +50,8 @@ pub(crate) async fn post(
 
 async fn answer(web: &Web, here: &Here, query: &[u8]) -> Response {
     here.connection.count_query();
-    let Ok(answer) = web.resolver.answer(query, here.local).await else {
+    let way = here.connection.way(here.local);
+    let Ok(answer) = web.resolver.answer(query, way).await else {
         return refuse(StatusCode::BAD_REQUEST, "this is not a DNS message");
     };
     let caching = match answer.max_age {

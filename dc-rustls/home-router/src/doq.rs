@@ -38,7 +38,7 @@ async fn answer(
     local: std::net::IpAddr,
 ) {
     connection.count_query();
-    let framed = match resolver.answer(query, local).await {
+    let framed = match resolver.answer(query, connection.way(local)).await {
         Ok(answer) => frame(&answer.bytes),
         Err(_) => None,
     };

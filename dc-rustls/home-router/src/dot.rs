@@ -1,7 +1,6 @@
 //! DNS over TLS (RFC 7858): messages with their length in front, many at a time, answered as the answers come.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,26 +13,28 @@ use tokio::time::timeout;
 
 use crate::clients::Connection;
 use crate::listen::Greeted;
-use crate::resolver::Resolver;
+use crate::resolver::{Resolver, Way};
 
 /// Serves a connection until the client closes it, is silent for too long, or sends what is not DNS.
 pub(crate) async fn serve(resolver: Arc<Resolver>, greeted: Greeted) {
     let Greeted { tls, client, local } = greeted;
-    talk(resolver, tls, client.connection(), local).await;
+    let way = client.connection().way(local);
+    talk(resolver, tls, client.connection(), way).await;
 }
 
-async fn talk(
+/// The same over any stream.
+pub(crate) async fn talk(
     resolver: Arc<Resolver>,
     stream: impl AsyncRead + AsyncWrite,
     connection: &Arc<Connection>,
-    local: IpAddr,
+    way: Way,
 ) {
     let (reader, writer) = tokio::io::split(stream);
     let (send, answers) = channel(MAX_IN_FLIGHT);
     let asking = Asking {
         resolver,
         connection: Arc::clone(connection),
-        local,
+        way,
         send,
     };
     let mut write = pin!(write_all(writer, answers));
@@ -48,7 +49,7 @@ async fn talk(
 struct Asking {
     resolver: Arc<Resolver>,
     connection: Arc<Connection>,
-    local: IpAddr,
+    way: Way,
     send: Sender<Vec<u8>>,
 }
 
@@ -79,7 +80,7 @@ impl Asking {
     }
 
     async fn answer(&self, query: &[u8]) {
-        if let Ok(answer) = self.resolver.answer(query, self.local).await {
+        if let Ok(answer) = self.resolver.answer(query, self.way).await {
             // Nobody is there any more to read it, if this fails.
             let _ = self.send.send(answer.bytes).await;
         }
@@ -142,6 +143,7 @@ mod tests {
     use super::*;
     use crate::clients::{Clients, Service};
     use crate::designated::Ports;
+    use crate::home::Home;
     use crate::identity::Follower;
     use crate::upstream::Upstream;
 
@@ -183,6 +185,7 @@ mod tests {
         let resolver = Arc::new(Resolver {
             upstream: Upstream::new(([127, 0, 0, 1], 9).into(), IDLE),
             identity: Follower::new(Path::new("nowhere")),
+            home: Home::default(),
             ports: Ports {
                 dot: 1,
                 https: 2,
@@ -194,7 +197,8 @@ mod tests {
         let served = tokio::spawn(async move {
             let local = Ipv4Addr::LOCALHOST.into();
             let admitted = Clients::default().admit(local, Service::Dot).unwrap();
-            talk(resolver, theirs, admitted.connection(), local).await;
+            let way = admitted.connection().way(local);
+            talk(resolver, theirs, admitted.connection(), way).await;
         });
         (ours, served)
     }

@@ -80,6 +80,11 @@ impl Follower {
         self.lock().clone()
     }
 
+    /// The router's name; none before there is a credential with one.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.lock().credential.as_ref()?.name.clone()
+    }
+
     /// Serves what the folder holds from both stores, until the watch is dropped.
     ///
     /// A folder that is not there yet is reported, not an error: the agent may come later than this program.
@@ -148,4 +153,19 @@ pub(crate) fn store(alpn_protocols: &[&[u8]]) -> Arc<Store> {
 pub(crate) fn seconds(moment: SystemTime) -> u64 {
     let since = moment.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+impl Follower {
+    /// One that serves a router of this name, as far as anybody asks.
+    pub(crate) fn of(name: &str) -> Self {
+        let this = Self::new(Path::new("nowhere"));
+        this.lock().credential = Some(Credential {
+            name: Some(name.to_owned()),
+            forms: Vec::new(),
+            written: None,
+            expires: u64::MAX,
+        });
+        this
+    }
 }

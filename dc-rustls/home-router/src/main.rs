@@ -1,6 +1,7 @@
-//! A home router with its vendor's delegated credential: a page about itself, DNS over TLS, HTTPS and QUIC.
+//! A home router with its vendor's delegated credential: a page about itself, DNS over TLS, HTTPS and QUIC; and plain DNS
+//! for its own name, which it announces at home.
 //!
-//! One process, one identity folder, two ports. DNS queries are forwarded to an upstream resolver, for example the
+//! One process, one identity folder, two ports and more. DNS queries are forwarded to an upstream resolver, for example the
 //! one that the router has for plain DNS already. `docs/home-router.md` says how to run it.
 
 mod agent;
@@ -10,14 +11,18 @@ mod dnr;
 mod doh;
 mod doq;
 mod dot;
+mod home;
 mod http3;
 mod human;
 mod identity;
 mod listen;
+mod mdns;
 mod message;
 mod outlook;
+mod own;
 mod padding;
 mod page;
+mod plain;
 mod quic;
 mod resolver;
 mod upstream;
@@ -31,15 +36,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use clap::Parser;
 use dc_rustls::server::Acceptor;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clients::{Clients, Service};
 use crate::designated::Ports;
 use crate::dnr::{Format, Handout};
+use crate::home::{Home, Network};
 use crate::identity::{Credential, Follower};
 use crate::listen::{Door, acceptor, bind};
+use crate::mdns::Announcer;
 use crate::resolver::Resolver;
 use crate::upstream::Upstream;
 use crate::web::Web;
@@ -85,6 +94,16 @@ struct Args {
     /// one.
     #[arg(long, value_name = "ADDR")]
     doq: Option<String>,
+    /// The router's address at home, with the bits of that network: its name is answered there with plain DNS, over UDP and
+    /// TCP, for clients in that network; may be given several times.
+    #[arg(long, value_name = "IP/BITS")]
+    home: Vec<Network>,
+    /// The port for that.
+    #[arg(long, value_name = "PORT", default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..))]
+    dns_port: u16,
+    /// Announce the page and DNS over TLS at home, to whoever looks for services (DNS-SD over multicast DNS).
+    #[arg(long, requires = "home")]
+    dns_sd: bool,
     /// The resolver to forward queries to, over UDP and TCP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:53")]
     upstream: SocketAddr,
@@ -195,6 +214,7 @@ async fn serve(args: &Args) -> Result<(), Failure> {
     let resolver = Arc::new(Resolver {
         upstream: Upstream::new(args.upstream, args.upstream_timeout),
         identity,
+        home: Home::new(&args.home),
         ports: Ports {
             dot: dot.local_addr()?.port(),
             https: https.local_addr()?.port(),
@@ -202,35 +222,77 @@ async fn serve(args: &Args) -> Result<(), Failure> {
             http3: port(&http3)?,
         },
     });
-    let web = Web {
-        resolver: Arc::clone(&resolver),
-        clients: clients.clone(),
-        status: args.status.clone(),
-        list: ListFile::new(&args.withdrawn),
-    };
+    let at_home = args.open_home(&resolver).await?;
+    let announcer = at_home.announcer.clone();
+    let app = web::app(Arc::new(args.web(&resolver, &clients)));
     let door = |tcp: TcpListener, acceptor: Acceptor, service| Door {
         tcp,
         acceptor,
         service,
         clients: clients.clone(),
     };
-    let app = web::app(Arc::new(web));
-    let (http3_app, doq_resolver) = (app.clone(), Arc::clone(&resolver));
     let https = door(https, https_acceptor, Service::Https);
     let dot = door(dot, dot_acceptor, Service::Dot);
-    tokio::join!(
-        https.serve(move |greeted| web::serve(app.clone(), greeted)),
-        dot.serve(move |greeted| dot::serve(Arc::clone(&resolver), greeted)),
-        quic::serve(doq, move |greeted| doq::serve(
-            Arc::clone(&doq_resolver),
-            greeted
-        )),
-        quic::serve(http3, move |greeted| http3::serve(
-            http3_app.clone(),
-            greeted
-        )),
-    );
+    let quic = serve_quic((doq, Arc::clone(&resolver)), (http3, app.clone()));
+    let at_home = at_home.serve(Arc::clone(&resolver), clients.clone());
+    let served = async {
+        tokio::join!(
+            https.serve(move |greeted| web::serve(app.clone(), greeted)),
+            dot.serve(move |greeted| dot::serve(Arc::clone(&resolver), greeted)),
+            quic,
+            at_home,
+        )
+    };
+    tokio::select! {
+        _ = served => {}
+        ended = end() => ended?,
+    }
+    if let Some(announcer) = announcer {
+        announcer.goodbye().await;
+    }
     Ok(())
+}
+
+/// Serves what goes over QUIC, if there are ports for it.
+async fn serve_quic(
+    (doq, resolver): (Option<quic::Door>, Arc<Resolver>),
+    (http3, app): (Option<quic::Door>, Router),
+) {
+    tokio::join!(
+        quic::serve(doq, move |greeted| doq::serve(
+            Arc::clone(&resolver),
+            greeted
+        )),
+        quic::serve(http3, move |greeted| http3::serve(app.clone(), greeted)),
+    );
+}
+
+/// Comes when somebody wants this program to end.
+async fn end() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// What is there for clients at home alone.
+struct AtHome {
+    doors: Vec<plain::Door>,
+    announcer: Option<Announcer>,
+}
+
+impl AtHome {
+    async fn serve(self, resolver: Arc<Resolver>, clients: Clients) {
+        let announced = async {
+            if let Some(announcer) = self.announcer {
+                announcer.serve().await;
+            }
+        };
+        tokio::join!(plain::serve(self.doors, resolver, clients), announced);
+    }
 }
 
 impl Args {
@@ -246,6 +308,30 @@ impl Args {
         let door = quic::Door::open(at, serving, service, clients)?;
         println!("{name} on {}", door.endpoint.local_addr()?);
         Ok(Some(door))
+    }
+
+    /// Opens the ports at home, if this program was told where that is.
+    async fn open_home(&self, resolver: &Arc<Resolver>) -> Result<AtHome, Failure> {
+        let addresses = resolver.home.addresses();
+        let mut doors = Vec::new();
+        for address in &addresses {
+            doors.push(plain::Door::open(*address, self.dns_port).await?);
+            println!("dns on {}", SocketAddr::new(*address, self.dns_port));
+        }
+        let announcer = self
+            .dns_sd
+            .then(|| Announcer::open(&addresses, resolver))
+            .transpose()?;
+        Ok(AtHome { doors, announcer })
+    }
+
+    fn web(&self, resolver: &Arc<Resolver>, clients: &Clients) -> Web {
+        Web {
+            resolver: Arc::clone(resolver),
+            clients: clients.clone(),
+            status: self.status.clone(),
+            list: ListFile::new(&self.withdrawn),
+        }
     }
 
     fn fallback(&self, alpn: &[&[u8]]) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {

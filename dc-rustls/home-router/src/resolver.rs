@@ -2,20 +2,33 @@
 
 use std::net::IpAddr;
 
-use hickory_net::proto::op::{DnsResponse, Query, ResponseCode};
+use hickory_net::proto::op::{DnsResponse, Message, ResponseCode};
+use hickory_net::proto::rr::Name;
 
 use crate::designated::{self, Ports};
+use crate::home::Home;
 use crate::identity::Follower;
 use crate::message::{Asked, Refusal, encode};
-use crate::padding;
 use crate::upstream::Upstream;
+use crate::{own, padding};
 
 /// Answers queries, mostly with what the upstream says.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     pub(crate) upstream: Upstream,
     pub(crate) identity: Follower,
+    pub(crate) home: Home,
     pub(crate) ports: Ports,
+}
+
+/// The way that a query has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) client: IpAddr,
+    /// Where the client has reached us.
+    pub(crate) local: IpAddr,
+    /// True if nobody could read it.
+    pub(crate) is_private: bool,
 }
 
 /// The answer to a client.
@@ -31,24 +44,46 @@ pub(crate) struct Answer {
 pub(crate) struct NotDns;
 
 impl Resolver {
-    /// Answers one query; `local` is where the client has reached us.
+    /// Answers one query.
     ///
     /// Fails with [`NotDns`]; everything else has an answer, if only one that says what is wrong.
-    pub(crate) async fn answer(&self, query: &[u8], local: IpAddr) -> Result<Answer, NotDns> {
+    pub(crate) async fn answer(&self, query: &[u8], way: Way) -> Result<Answer, NotDns> {
         let asked = match Asked::parse(query) {
             Ok(asked) => asked,
             Err(Refusal::Answer(bytes)) => return Ok(Answer::failure(bytes)),
             Err(Refusal::NotDns) => return Err(NotDns),
         };
-        let mut names = asked.message().queries.iter().map(Query::name);
-        let mut answer = match names.any(designated::is_about_the_resolver) {
-            true => self.describe_itself(&asked, local),
-            false => self.forward(&asked).await,
+        let mut answer = match self.of_its_own(&asked, way) {
+            Some(own) => own,
+            None => self.forward(&asked).await,
         };
-        if padding::is_wanted(asked.message()) {
+        if way.is_private && padding::is_wanted(asked.message()) {
             padding::pad(&mut answer.bytes);
         }
         Ok(answer)
+    }
+
+    /// The answer to a question about the router itself; `None` if it is about anything else.
+    ///
+    /// Its addresses are for clients at home: others get what all the world gets.
+    fn of_its_own(&self, asked: &Asked, way: Way) -> Option<Answer> {
+        let question = asked.message().queries.first()?;
+        if designated::is_about_the_resolver(question.name()) {
+            let router = self.identity.name();
+            return Some(Answer::own(asked, |answer| {
+                designated::complete(answer, router.as_deref(), way.local, self.ports);
+            }));
+        }
+        if self.home.is_nowhere() || !self.home.has(way.client) {
+            return None;
+        }
+        let router = self.identity.name()?;
+        let name = Name::from_ascii(format!("{router}.")).ok()?;
+        own::is_about(question, &name).then(|| {
+            Answer::own(asked, |answer| {
+                own::complete(answer, &router, &self.home.addresses(), self.ports);
+            })
+        })
     }
 
     async fn forward(&self, asked: &Asked) -> Answer {
@@ -57,20 +92,19 @@ impl Resolver {
             Err(_) => Answer::failure(asked.refuse(ResponseCode::ServFail)),
         }
     }
+}
 
-    fn describe_itself(&self, asked: &Asked, local: IpAddr) -> Answer {
-        let credential = self.identity.standing().credential;
-        let name = credential.and_then(|credential| credential.name);
+impl Answer {
+    /// What nobody else needs to be asked for.
+    fn own(asked: &Asked, complete: impl FnOnce(&mut Message)) -> Self {
         let mut answer = asked.answer();
-        designated::complete(&mut answer, name.as_deref(), local, self.ports);
-        Answer {
+        complete(&mut answer);
+        Self {
             bytes: encode(asked.message().id, &answer),
             max_age: answer.answers.iter().map(|record| record.ttl).min(),
         }
     }
-}
 
-impl Answer {
     /// As it came, but with the client's id: what this program does not know passes too.
     fn forward(id: u16, response: DnsResponse) -> Self {
         let max_age = max_age(&response);
@@ -101,9 +135,12 @@ fn max_age(response: &DnsResponse) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use hickory_net::proto::op::Message;
+    use std::time::Duration;
+
+    use hickory_net::proto::op::{Edns, Query};
+    use hickory_net::proto::rr::rdata::opt::EdnsOption;
     use hickory_net::proto::rr::rdata::{A, SOA};
-    use hickory_net::proto::rr::{Name, RData, Record};
+    use hickory_net::proto::rr::{RData, Record, RecordType};
 
     use super::*;
 
@@ -150,5 +187,79 @@ mod tests {
         let answer = Answer::forward(0xabcd, response);
         assert_eq!(answer.bytes[..2], [0xab, 0xcd]);
         assert_eq!(answer.bytes[2..], sent[2..]);
+    }
+
+    fn resolver(home: &[&str]) -> Resolver {
+        let networks: Vec<_> = home.iter().map(|text| text.parse().unwrap()).collect();
+        Resolver {
+            upstream: Upstream::new(([127, 0, 0, 1], 9).into(), Duration::from_secs(1)),
+            identity: Follower::of("k3v.cpe.example.com"),
+            home: Home::new(&networks),
+            ports: Ports {
+                dot: 853,
+                https: 443,
+                doq: None,
+                http3: None,
+            },
+        }
+    }
+
+    fn asked(name: &str) -> Asked {
+        let mut query = Message::query();
+        let name = Name::from_ascii(name).unwrap();
+        query.add_query(Query::query(name, RecordType::A));
+        Asked::parse(&query.to_vec().unwrap()).unwrap()
+    }
+
+    fn from(client: &str) -> Way {
+        Way {
+            client: client.parse().unwrap(),
+            local: [192, 168, 1, 1].into(),
+            is_private: true,
+        }
+    }
+
+    #[test]
+    fn its_name_is_told_at_home_and_to_nobody_else() {
+        let told = |home: &[&str], name: &str, client: &str| {
+            resolver(home)
+                .of_its_own(&asked(name), from(client))
+                .is_some()
+        };
+        let home = ["192.168.1.1/24"];
+        let own = "k3v.cpe.example.com.";
+        assert!(told(&home, own, "192.168.1.7") && told(&home, own, "127.0.0.1"));
+        assert!(!told(&home, own, "203.0.113.7") && !told(&[], own, "127.0.0.1"));
+        for name in ["www.k3v.cpe.example.com.", "cpe.example.com."] {
+            assert!(!told(&home, name, "192.168.1.7"), "{name}");
+        }
+        // Whom it designates everybody may know.
+        assert!(told(&[], "_dns.resolver.arpa.", "203.0.113.7"));
+    }
+
+    #[tokio::test]
+    async fn what_everybody_can_read_is_not_padded() {
+        let mut query = Message::query();
+        let name = Name::from_ascii("k3v.cpe.example.com.").unwrap();
+        query.add_query(Query::query(name, RecordType::A));
+        let mut edns = Edns::new();
+        edns.options_mut()
+            .insert(EdnsOption::Unknown(12, vec![0; 8]));
+        query.set_edns(edns);
+        let query = query.to_vec().unwrap();
+        let resolver = resolver(&["192.168.1.1/24"]);
+        for (is_private, length) in [(true, 468..=468), (false, 1..=100)] {
+            let way = Way {
+                is_private,
+                ..from("192.168.1.7")
+            };
+            let answer = resolver.answer(&query, way).await.unwrap();
+            assert!(
+                length.contains(&answer.bytes.len()),
+                "{}",
+                answer.bytes.len()
+            );
+            assert_eq!(answer.max_age, Some(60));
+        }
     }
 }

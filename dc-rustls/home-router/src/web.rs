@@ -200,6 +200,7 @@ mod tests {
     use super::*;
     use crate::clients::Service;
     use crate::designated::Ports;
+    use crate::home::Home;
     use crate::identity::Follower;
     use crate::upstream::Upstream;
 
@@ -208,6 +209,7 @@ mod tests {
         let resolver = Resolver {
             upstream: Upstream::new(([127, 0, 0, 1], 9).into(), IDLE),
             identity: Follower::new(Path::new("nowhere")),
+            home: Home::default(),
             ports: Ports {
                 dot: 1,
                 https: 2,

@@ -51,6 +51,7 @@ fn service(client: &Connection) -> &'static str {
     match (client.service, client.queries()) {
         (Service::Dot, _) => "DNS over TLS",
         (Service::Doq, _) => "DNS over QUIC",
+        (Service::Dns, _) => "DNS",
         (Service::Https, 0) => "This page",
         (Service::Https, _) => "DNS over HTTPS",
     }
