@@ -213,6 +213,8 @@ def parse_arguments():
     parser.add_argument("--without-credentials", action="store_true", help="turn Firefox's preference for them off")
     parser.add_argument("--hidden", action="store_true", help="request the pages without showing them, which is faster")
     parser.add_argument("--doh", metavar="URL", help="find all names over HTTPS, at a server on 127.0.0.1")
+    parser.add_argument("--by-dns", action="store_true", help="find all names as the system does")
+    parser.add_argument("--without-ipv6", action="store_true", help="go to no address of IPv6")
     parser.add_argument("--screenshot", metavar="PNG", help="where to keep a picture of the last page")
     parser.add_argument("--pictures", metavar="FOLDER", help="keep pictures of all pages, for a desktop and a phone")
     return parser.parse_args()
@@ -275,7 +277,8 @@ def main():
     arguments = parse_arguments()
     hosts = {urllib.parse.urlsplit(url).hostname for url in arguments.urls}
     preferences = {
-        "network.dns.localDomains": "" if arguments.doh else ",".join(sorted(hosts)),
+        "network.dns.disableIPv6": arguments.without_ipv6,
+        "network.dns.localDomains": "" if arguments.doh or arguments.by_dns else ",".join(sorted(hosts)),
         "security.tls.enable_delegated_credentials": not arguments.without_credentials,
     }
     pages = []

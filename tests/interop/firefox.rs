@@ -4,6 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::{
     handshake::{Client, Expect},
+    namespace::Seen,
     process::{Outcome, run, run_ok},
     setup,
 };
@@ -47,7 +48,18 @@ impl Page {
 
 /// Loads these pages one after the other, in one Firefox with a new profile.
 pub(crate) fn pages(roots: &[&Path], arguments: &[&str], urls: &[String]) -> Vec<Page> {
-    let outcome = load(roots, arguments, urls);
+    pages_of(load(roots, arguments, urls), urls)
+}
+
+/// The same in a network of its own.
+pub(crate) fn pages_seen(from: &Seen<'_>, root: &Path, arguments: &[&str], url: String) -> Page {
+    let _one_at_a_time = setup::alone();
+    let urls = [url];
+    let outcome = run(&mut from.command(&command(&[root], arguments, &urls)));
+    pages_of(outcome, &urls).remove(0)
+}
+
+fn pages_of(outcome: Outcome, urls: &[String]) -> Vec<Page> {
     let pages: Vec<Page> = outcome.stdout.lines().filter_map(page).collect();
     assert!(
         pages.len() == urls.len(),
@@ -72,12 +84,17 @@ pub(crate) fn client<'a>(root: &'a Path, name: &'a str, arguments: &'a [&'a str]
 fn load(roots: &[&Path], arguments: &[&str], urls: &[String]) -> Outcome {
     // Firefox is large: two at a time take longer than one after the other.
     let _one_at_a_time = setup::alone();
+    run(&mut command(roots, arguments, urls))
+}
+
+fn command(roots: &[&Path], arguments: &[&str], urls: &[String]) -> Command {
     let mut command = Command::new("python3");
     command.arg("-u").arg(setup::source().join("firefox.py"));
     for root in roots {
         command.arg("--root").arg(root);
     }
-    run(command.args(arguments).args(urls))
+    command.args(arguments).args(urls);
+    command
 }
 
 /// Where a picture of this page goes; an old one is removed.

@@ -18,6 +18,7 @@ mod http;
 mod lab;
 mod matrix;
 mod middle;
+mod namespace;
 mod nss;
 mod our_client;
 mod our_server;

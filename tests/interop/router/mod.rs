@@ -1,7 +1,8 @@
-//! The program `home-router`: its page in Firefox, DNS over TLS and HTTPS with our client and with kdig.
+//! The program `home-router`: its page in Firefox, DNS over TLS and HTTPS with our client and with kdig; and a whole home.
 
 mod client;
 mod dns;
+mod home;
 mod https;
 mod kdig;
 mod page;
