@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs the packages in an empty Debian, and lives with them for a minute: systemd is started there as process 1, and each unit by it,
+# with its sandbox. What is done is in inside.sh.
+#
+#   dc-signer/ops/deb/try.sh [--profile NAME]
+#
+# It packages what has been built, in target/debug unless a profile is named. It needs root, debootstrap, dpkg-dev and binutils:
+# tests/setup/setup.sh packages. The Debian is made in target/packages/debian when it is not there; remove it to start over. SUITE and MIRROR name another
+# release and mirror.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$here/../../.."
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target/packages"
+work=$(realpath "$target/packages")
+base=$work/debian root=$work/try
+profile=dev
+[ "${1:-}" != --profile ] || profile=$2
+
+[ "$(id -u)" = 0 ] || {
+    echo "deb/try.sh needs root: it starts a system of its own" >&2
+    exit 1
+}
+
+rm -rf "${work:?}"/*.deb "$work/upgrade"
+build=("$here/build.sh" --profile "$profile" --fast)
+"${build[@]}" --out "$work"
+"${build[@]}" --out "$work/upgrade" --revision 2 dc-terminator dc-agent
+
+# Little more than systemd and what packages need: man checks pages, and openssl makes the service's certificate.
+if [ ! -e "$base/etc/debian_version" ]; then
+    echo "making a Debian in $base, about a minute" >&2
+    rm -rf "$base.new"
+    debootstrap --variant=minbase --include=systemd,procps,man-db,openssl "${SUITE:-bookworm}" "$base.new" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log" 2>&1 || {
+        tail -n 3 "$work/debootstrap.log" >&2
+        exit 1
+    }
+    mv "$base.new" "$base"
+fi
+rm -rf "$root"
+cp -a "$base" "$root"
+mkdir -p "$root/try/upgrade"
+cp "$work"/*.deb "$here/inside.sh" "$root/try/"
+cp "$work"/upgrade/*.deb "$root/try/upgrade/"
+cat >"$root/etc/systemd/system/try.service" <<'END'
+[Unit]
+Wants=basic.target
+After=basic.target
+SuccessAction=exit
+FailureAction=exit
+FailureActionExitStatus=1
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /try/inside.sh
+StandardOutput=file:/try/said
+StandardError=inherit
+TimeoutStartSec=150s
+END
+
+# In namespaces of its own, so that nothing stays mounted or runs on, and ports are nobody else's.
+status=0
+timeout --kill-after=10 200 unshare --mount --pid --cgroup --uts --ipc --net --fork --kill-child bash -s -- "$root" <<'END' || status=$?
+set -e
+root=$1
+mount --make-rprivate /
+mount --bind "$root" "$root"
+cd "$root"
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs dev
+mkdir dev/shm dev/pts
+for node in null:3 zero:5 full:7 random:8 urandom:9; do
+    mknod -m 666 "dev/${node%:*}" c 1 "${node#*:}"
+done
+mknod -m 666 dev/tty c 5 0
+ln -s /proc/self/fd dev/fd
+mount -t devpts devpts dev/pts
+# Not chroot: from there systemd could give no unit a root of its own.
+mkdir -p old
+pivot_root . old
+umount -l old
+exec /usr/bin/env -i container=try PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    /lib/systemd/systemd --unit=try.service --log-level=warning --log-target=journal --show-status=no </dev/null
+END
+cat "$root/try/said" 2>/dev/null || echo "systemd did not start in $root" >&2
+[ $status = 0 ] || {
+    echo "the packages do not work: exit status $status" >&2
+    exit 1
+}
+rm -rf "$root"
