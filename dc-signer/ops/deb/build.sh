@@ -44,7 +44,7 @@ done
 
 target=${CARGO_TARGET_DIR:-target}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)-$revision
-maintainer=${DEB_MAINTAINER:-Packagers of dc-signer <root@localhost.localdomain>}
+maintainer=${DEB_MAINTAINER:-Nobody <nobody@example.com>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
@@ -66,9 +66,9 @@ describe() {
     case $1 in
         dc-signer) cat <<'END' ;;
 signer of delegated credentials (RFC 9345) for devices
- The service of a vendor that gives each device a TLS credential with a name that
- no other device has, and renews it; with its commands, and the process that can
- hold its keys instead (dc-keyd).
+ The service of a vendor that gives each device a TLS credential with a name
+ that no other device has, and renews it; with its commands, and the process that
+ can hold its keys instead (dc-keyd).
  .
  Neither is started before it has a configuration.
 END

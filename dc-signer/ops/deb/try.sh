@@ -42,6 +42,7 @@ cp -a "$base" "$root"
 mkdir -p "$root/try/upgrade"
 cp "$work"/*.deb "$here/inside.sh" "$root/try/"
 cp "$work"/upgrade/*.deb "$root/try/upgrade/"
+echo '127.0.0.1 localhost' >"$root/etc/hosts"
 cat >"$root/etc/systemd/system/try.service" <<'END'
 [Unit]
 Wants=basic.target
@@ -70,18 +71,17 @@ mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs dev
-mkdir dev/shm dev/pts
+mkdir dev/shm dev/pts dev/mqueue dev/hugepages
 for node in null:3 zero:5 full:7 random:8 urandom:9; do
     mknod -m 666 "dev/${node%:*}" c 1 "${node#*:}"
 done
 mknod -m 666 dev/tty c 5 0
 ln -s /proc/self/fd dev/fd
-mount -t devpts devpts dev/pts
-# Not chroot: from there systemd could give no unit a root of its own.
-mkdir -p old
-pivot_root . old
-umount -l old
-exec /usr/bin/env -i container=try PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+# Not chroot alone: from there systemd could give no unit a root of its own. And no pivot_root, which does not work in a chroot.
+mount --move . /
+exec chroot . /usr/bin/env -i container=try PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=try.service --log-level=warning --log-target=journal --show-status=no </dev/null
 END
 cat "$root/try/said" 2>/dev/null || echo "systemd did not start in $root" >&2

@@ -42,7 +42,7 @@ mkdir -p "$UCI" "$PROCD" "$folder/usr/sbin" "$folder/etc/init.d" "$folder/etc/dc
 chmod 755 "$folder"
 for program in dc-agent dc-terminator; do
     ln -s "$built/$program" "$folder/usr/sbin/"
-    sed "s|=/\(usr/sbin\|var/etc\)|=$folder/\1|" "$here/files/$program.init" >"$folder/etc/init.d/$program"
+    sed "s#=/\(usr/sbin\|var/etc\)#=$folder/\1#" "$here/files/$program.init" >"$folder/etc/init.d/$program"
     sed "s|'/etc/dc-agent|'$folder/etc/dc-agent|" "$here/files/$program.config" >"$UCI/$program"
 done
 
