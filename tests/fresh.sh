@@ -73,13 +73,17 @@ set -e
 root=$1 cargo=$2 rustup=$3
 shift 3
 mount --make-rprivate /
+mount --bind "$root" "$root"
 mount --bind "$rustup" "$root/root/.rustup"
 mount --bind "$cargo" "$root/root/.cargo"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t tmpfs tmpfs "$root/tmp"
-exec chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM-dumb}" \
+# Its root is the root of the namespace: nobody can make namespaces of users in what only is a chroot, as systemd does for a service.
+cd "$root"
+mount --move . /
+exec chroot . /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM-dumb}" \
     PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     bash -c 'cd /src/project && exec "$@" </dev/null' bash "$@"
 END

@@ -79,7 +79,7 @@ mknod -m 666 dev/tty c 5 0
 ln -s /proc/self/fd dev/fd
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
-# Not chroot alone: from there systemd could give no unit a root of its own. And no pivot_root, which does not work in a chroot.
+# Not chroot alone: from there systemd could give no unit a root and users of its own.
 mount --move . /
 exec chroot . /usr/bin/env -i container=try PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=try.service --log-level=warning --log-target=journal --show-status=no </dev/null
