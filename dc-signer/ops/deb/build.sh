@@ -92,10 +92,10 @@ END
     esac
 }
 
-# The units of a package, and the folders that its configuration, records and keys are in.
+# The units of a package in the order in which an upgrade restarts them, and the folders that its configuration, records and keys are in.
 units() {
     case $1 in
-        dc-signer) echo dc-signer.service dc-keyd.service ;;
+        dc-signer) echo dc-keyd.service dc-signer.service ;;
         dc-agent | dc-terminator) echo "$1.service" ;;
         dc-connect) ;;
     esac

@@ -152,7 +152,8 @@ wait_for test -e /var/lib/dc-identity/current/key.pem
 is /var/lib/dc-identity/current/key.pem '640 dc-agent:dc-identity'
 is /var/lib/dc-agent/enrolment-key.pem '600 dc-agent:dc-agent'
 is /etc/dc-agent.toml '640 root:dc-agent'
-as "$(id -u dc-agent)" dc-agent status --config /etc/dc-agent.toml
+# For root as well.
+dc-agent status --config /etc/dc-agent.toml
 name=$(as "$(id -u dc-agent)" dc-agent status --config /etc/dc-agent.toml --json | grep -o '[a-z0-9-]*\.cpe\.example\.com' | head -n 1)
 
 part "the terminator, and a client"
@@ -189,8 +190,17 @@ grep -q '^max_connections = 32' /etc/dc-terminator.toml
 [ "$before" != "$(systemctl show --property=MainPID --value dc-terminator dc-agent)" ]
 wait_for ask fourth
 systemctl is-active dc-agent dc-terminator
-# Once more, on what is there.
+# Once more, on what is there; first with a database whose tables are not made, as older ones are not those of a newer program.
+pid() { systemctl show --property=MainPID --value "$1"; }
+before=$(pid dc-signer) keyd=$(pid dc-keyd)
+sed -i 's|^\[database\]$|&\nsqlite = "other.db"|' /etc/dc-signer/config.toml
+dpkg --install dc-signer_*.deb </dev/null 2>&1 | tee said
+grep -q 'not restarted' said
+[ "$(pid dc-signer)" = "$before" ]
+[ "$(pid dc-keyd)" != "$keyd" ]
+sed -i '/^sqlite = "other.db"$/d' /etc/dc-signer/config.toml
 dpkg --install dc-signer_*.deb </dev/null
+[ "$(pid dc-signer)" != "$before" ]
 wait_for systemctl is-active dc-signer
 is /etc/dc-signer/config.toml '640 root:dc-signer'
 

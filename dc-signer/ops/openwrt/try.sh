@@ -2,7 +2,7 @@
 # Shows that what OpenWrt would start works: the init scripts read the example's options under BusyBox's shell, and what they tell procd is
 # started here, with the programs that the tests have built. The agent enrols at a real signer, and the terminator serves a client.
 #
-# It is no OpenWrt: /lib/functions.sh and procd are stand-ins (stubs/), the programs are for this machine, and no package is made.
+# It is no OpenWrt: its build, /lib/functions.sh and procd are stand-ins (stubs/), the programs are for this machine, and no package is made.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
@@ -36,15 +36,13 @@ for key in $(sed -n 's/^ *--\([a-z-]*\) .*/\1/p' dc-rustls/terminator/tests/help
     [ "$key" = config ] || grep -q -w "$key" "$here/files/dc-terminator.init" || fail "dc-terminator.init does not know $key"
 done
 
-# A root of its own: where the scripts look, and with it in front.
+# A root of its own, as the packages would fill it, and scripts and options with it in front.
 export UCI=$folder/etc/config PROCD=$folder/procd
-mkdir -p "$UCI" "$PROCD" "$folder/usr/sbin" "$folder/etc/init.d" "$folder/etc/dc-agent"
+mkdir "$PROCD"
+make --silent -C "$here" TOPDIR="$here/stubs" INCLUDE_DIR="$here/stubs" DC_PROGRAMS="$built" DESTDIR="$folder" all
 chmod 755 "$folder"
-for program in dc-agent dc-terminator; do
-    ln -s "$built/$program" "$folder/usr/sbin/"
-    sed "s#=/\(usr/sbin\|var/etc\)#=$folder/\1#" "$here/files/$program.init" >"$folder/etc/init.d/$program"
-    sed "s|'/etc/dc-agent|'$folder/etc/dc-agent|" "$here/files/$program.config" >"$UCI/$program"
-done
+sed -i "s#=/\(usr/sbin\|var/etc\)#=$folder/\1#" "$folder"/etc/init.d/*
+sed -i "s|'/etc/dc-agent|'$folder/etc/dc-agent|" "$UCI"/*
 
 # What procd is told, by name of the instance. As examples stand nothing is started.
 start() {

@@ -120,7 +120,7 @@ fn bash(node: &Node) -> String {
 }
 
 fn save(path: &Path, contents: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, contents))
         .map_err(failed(path))

@@ -145,7 +145,9 @@ fn blocks(comment: &[&str]) -> Vec<Block> {
 fn items(text: &str) -> Vec<Item<'_>> {
     let (mut items, mut comment) = (Vec::new(), Vec::new());
     for line in text.lines() {
-        let said = line.strip_prefix("# ").or((line == "#").then_some(""));
+        let said = line
+            .strip_prefix("# ")
+            .or_else(|| (line == "#").then_some(""));
         if let Some(said) = said {
             comment.push(said);
             continue;

@@ -1,5 +1,7 @@
 //! The program, with what is in the repository: a page for each command, with all that its help says.
 
+#![expect(clippy::unwrap_used, reason = "as in unit tests")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
