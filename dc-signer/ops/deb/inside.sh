@@ -194,8 +194,8 @@ systemctl is-active dc-agent dc-terminator
 pid() { systemctl show --property=MainPID --value "$1"; }
 before=$(pid dc-signer) keyd=$(pid dc-keyd)
 sed -i 's|^\[database\]$|&\nsqlite = "other.db"|' /etc/dc-signer/config.toml
-dpkg --install dc-signer_*.deb </dev/null 2>&1 | tee said
-grep -q 'not restarted' said
+dpkg --install dc-signer_*.deb </dev/null 2>&1 | tee upgraded
+grep -q "not restarted" upgraded
 [ "$(pid dc-signer)" = "$before" ]
 [ "$(pid dc-keyd)" != "$keyd" ]
 sed -i '/^sqlite = "other.db"$/d' /etc/dc-signer/config.toml
