@@ -264,22 +264,50 @@ fn the_options_that_a_command_must_have_are_told_from_the_others() {
 
 #[test]
 fn every_key_in_the_threat_table_leads_to_an_entry() {
-    let security = read("SECURITY.md");
+    let security = read("docs/security.md");
     let anchors: BTreeSet<String> = entries().iter().map(Entry::anchor).collect();
     let linked: BTreeSet<&str> = security
-        .split("docs/runbook.md#")
+        .split("(runbook.md#")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
         .collect();
     for anchor in &linked {
-        assert!(anchors.contains(*anchor), "SECURITY.md: no entry {anchor}");
+        assert!(
+            anchors.contains(*anchor),
+            "docs/security.md: no entry {anchor}"
+        );
     }
     let stolen = entries().into_iter().filter(|e| e.chapter == "Stolen keys");
     for entry in stolen {
         let anchor = entry.anchor();
         assert!(
             linked.contains(anchor.as_str()),
-            "SECURITY.md has not {anchor}"
+            "docs/security.md has not {anchor}"
         );
     }
+}
+
+/// What a page says instead of running a command.
+#[test]
+fn every_test_that_a_page_names_in_place_of_a_command_exists() {
+    let (tests, mut count) = (tests(), 0);
+    for page in root().join("docs").read_dir().unwrap().map(Result::unwrap) {
+        let name = page.file_name().into_string().unwrap();
+        if !name.ends_with(".md") {
+            continue;
+        }
+        for line in read(&format!("docs/{name}")).lines() {
+            let Some((_, reason)) = line.split_once("<!-- not run: ") else {
+                continue;
+            };
+            for word in reason
+                .split(' ')
+                .filter(|word| word.matches('_').count() > 2)
+            {
+                count += 1;
+                assert!(tests.contains(word), "{name}: no test {word}");
+            }
+        }
+    }
+    assert!(count > 0);
 }
