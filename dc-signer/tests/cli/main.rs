@@ -5,6 +5,7 @@
     reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
 )]
 
+mod api_page;
 mod audit;
 mod bad_files;
 mod bad_values;
