@@ -23,6 +23,7 @@ mod older_copy;
 mod owner;
 mod passphrase;
 mod pem;
+mod pictures;
 mod plan;
 #[path = "../../store/src/testing/server.rs"]
 mod postgres;
