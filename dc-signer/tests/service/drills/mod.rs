@@ -5,6 +5,7 @@ mod command;
 mod faults;
 mod fleet;
 mod mistakes;
+mod planned;
 mod stolen_delegation_key;
 mod stolen_keys;
 mod table;
