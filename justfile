@@ -30,10 +30,12 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo test -p dc-tests --no-default-features --features ring --test hygiene
 
-# Write the help of all commands, the tables of imports and of connections and the test vectors, as they are now
+# Write the help of all commands, the page of the API, the pictures, the tables of imports and of connections and the test vectors, as they are now
 update:
     UPDATE_HELP=1 cargo test -p dc-signer --test cli help
     UPDATE_HELP=1 cargo test -p dc-agent --test agent help
+    UPDATE_API=1 cargo test -p dc-signer --test cli api_page
+    UPDATE_PICTURES=1 cargo test -p dc-signer --test cli pictures
     UPDATE_TABLES=1 cargo test -p dc-tests --test hygiene imports::
     UPDATE_TABLES=1 cargo test -p dc-tests --test handshake cells::
     cargo run -p dc-vectors write
@@ -41,6 +43,10 @@ update:
 # Render the Internet-Draft as text and HTML, in target/draft
 draft:
     docs/draft.sh
+
+# Make the book of docs/, in target/book
+book:
+    docs/book.sh
 
 # All that a change has to pass, as in CI
 ci:

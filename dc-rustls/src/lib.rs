@@ -60,7 +60,7 @@ pub use withdrawn::{ListPolicy, ListStanding, Withdrawals};
 
 pub use dc_core::{ListKey, WithdrawnNames};
 
-/// The examples in the workspace's README.
+/// The examples in the workspace's documents.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct WorkspaceReadme;
+#[doc = include_str!("../../docs/rust.md")]
+struct Book;

@@ -5,6 +5,7 @@ mod code;
 mod draft;
 mod imports;
 mod known;
+mod links;
 mod messages;
 mod modules;
 mod named_paths;
