@@ -14,6 +14,7 @@ mod csr;
 mod demo;
 mod excluded;
 mod graph;
+mod guides;
 mod help;
 mod init;
 mod inspect;

@@ -1,0 +1,254 @@
+//! The commands of the README and of the pages in `docs`, run in order as somebody pastes them.
+//!
+//! Each page has a machine of its own, with nothing on it but the checkout and the programs: `guides/machine.sh` makes it, and
+//! `guides/before` has what a page takes for granted. All blocks of `sh` are run but those
+//!
+//! * behind the line `<!-- not run: REASON -->`,
+//! * of a page with the line `<!-- nothing here is run: REASON -->`,
+//! * that begin with `#!`, which are files: only their grammar is looked at.
+//!
+//! What somebody else does before a block is the line `<!-- run first: COMMAND -->` before it.
+
+#[path = "guides/page.rs"]
+mod page;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use page::{Block, Page};
+
+/// How many blocks are not run: more of them take a good reason.
+const NOT_RUN: usize = 7;
+
+const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/guides");
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The folder with all programs of the workspace.
+fn programs() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_dc-signer")).parent().unwrap()
+}
+
+/// A test for each page with commands.
+macro_rules! pages {
+    ($($test:ident: $page:literal,)*) => {
+        const PAGES: &[&str] = &[$($page),*];
+        $(
+            #[test]
+            fn $test() {
+                follow(&Page::read($page));
+            }
+        )*
+    };
+}
+
+pages! {
+    the_readme_does_what_it_says: "README.md",
+    the_agent_starts_as_its_page_says: "docs/agent.md",
+    an_auditor_checks_the_log_as_the_page_says: "docs/audit.md",
+    by_hand_a_client_reaches_a_device_and_not_its_twin: "docs/by-hand.md",
+    a_client_that_is_not_rust_reaches_a_device_as_its_page_says: "docs/client.md",
+    a_device_comes_to_a_cloud_service_as_the_page_says: "docs/cloud-service.md",
+    a_signing_process_gets_its_certificate_as_the_page_says: "docs/delegation-certificates.md",
+    a_device_comes_from_a_web_server_to_a_credential_as_its_page_says: "docs/device.md",
+    a_home_router_starts_as_its_page_says: "docs/home-router.md",
+    an_operator_comes_from_an_empty_machine_to_devices_as_the_page_says: "docs/operator.md",
+    operators_act_as_their_page_says: "docs/operators.md",
+    a_fleet_is_planned_as_the_page_says: "docs/plan.md",
+    secrets_are_kept_as_their_page_says: "docs/secrets.md",
+}
+
+/// The README and all pages of `docs`.
+fn all() -> Vec<Page> {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let docs = names.filter(|name| name.ends_with(".md"));
+    let mut paths: Vec<String> = docs.map(|name| format!("docs/{name}")).collect();
+    paths.sort();
+    paths.insert(0, "README.md".to_owned());
+    paths.iter().map(|path| Page::read(path)).collect()
+}
+
+#[test]
+fn every_page_with_commands_is_one_that_is_run() {
+    let with_commands = all()
+        .into_iter()
+        .filter(|page| page.commands().next().is_some());
+    let with_commands: Vec<String> = with_commands.map(|page| page.path).collect();
+    assert_eq!(with_commands, PAGES);
+}
+
+#[test]
+fn whatever_is_not_run_says_why_and_there_is_little_of_it() {
+    let mut not_run = Vec::new();
+    for page in all() {
+        for (line, reason) in page.reasons() {
+            assert!(
+                reason.len() > 20,
+                "{}:{line}: no reason: {reason}",
+                page.path
+            );
+            not_run.push(format!("{}:{line}: {reason}", page.path));
+        }
+    }
+    println!("not run:\n{}", not_run.join("\n"));
+    assert_eq!(not_run.len(), NOT_RUN, "{not_run:#?}");
+}
+
+#[test]
+fn what_a_page_shows_as_a_file_is_a_script() {
+    for page in all() {
+        for block in page.blocks.iter().filter(|block| block.is_file()) {
+            let checked = Command::new("sh")
+                .args(["-n", "-c", &block.text])
+                .output()
+                .unwrap();
+            assert!(
+                checked.status.success(),
+                "{}:{}: {checked:?}",
+                page.path,
+                block.line
+            );
+        }
+    }
+}
+
+#[test]
+fn a_command_that_fails_is_noticed_wherever_it_stands() {
+    if !can_run() {
+        return;
+    }
+    for (wrong, text) in [
+        (false, "```sh\ntrue\n```\n"),
+        (true, "```sh\nfalse\ntrue\n```\n"),
+        (true, "```sh\n! true\n```\n"),
+        (true, "```sh\nfalse | true\n```\n"),
+        (true, "```sh\nno-such-program\n```\n"),
+        (true, "```sh\ncargo run -p no-such-program\n```\n"),
+        (
+            true,
+            "```sh\ntrue\n```\n\n<!-- run first: false -->\n```sh\ntrue\n```\n",
+        ),
+        (
+            false,
+            "<!-- not run: it would fail, and that is what this is about -->\n```sh\nfalse\n```\n",
+        ),
+    ] {
+        let output = run(&Page::parse("docs/none.md", text));
+        assert_eq!(!output.status.success(), wrong, "{text}: {output:?}");
+    }
+}
+
+/// Runs all commands of a page, which have to succeed.
+fn follow(page: &Page) {
+    if !can_run() {
+        return;
+    }
+    let output = run(page);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.ends_with("== all done\n"),
+        "{}: {}\n{said}",
+        page.path,
+        output.status
+    );
+}
+
+fn run(page: &Page) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, block) in page.commands().enumerate() {
+        let file = folder
+            .path()
+            .join(format!("{:02}-line-{}.sh", number + 1, block.line));
+        fs::write(file, block.commands()).unwrap();
+    }
+    let name = Path::new(&page.path).file_stem().unwrap();
+    let before = Path::new(HERE)
+        .join("before")
+        .join(name)
+        .with_extension("sh");
+    if before.exists() {
+        fs::copy(before, folder.path().join("before.sh")).unwrap();
+    }
+    machine(folder.path())
+}
+
+/// What stands in a folder, on a machine of its own; both outputs are one.
+fn machine(folder: &Path) -> Output {
+    let script = "exec 2>&1; exec timeout --kill-after=5 300 unshare --mount --net --pid --fork --kill-child --mount-proc bash \"$@\"";
+    Command::new("bash")
+        .args(["-c", script, "bash"])
+        .arg(Path::new(HERE).join("machine.sh"))
+        .arg(root().canonicalize().unwrap())
+        .arg(programs())
+        .arg(folder)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// Whether such machines can be made here, and all programs are there.
+fn can_run() -> bool {
+    static WHY_NOT: LazyLock<Option<String>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let tried = machine(folder.path());
+        let said = String::from_utf8_lossy(&tried.stdout);
+        let last = said.lines().last().unwrap_or_default();
+        (!tried.status.success()).then(|| {
+            format!("they take root and a kernel that lets it make namespaces and overlays: {last}")
+        })
+    });
+    if !apparatus::have(apparatus::Part::Tools) || !apparatus::have(apparatus::Part::Tokens) {
+        return false;
+    }
+    if let Some(why) = &*WHY_NOT {
+        apparatus::left_out("the commands of the guides", why);
+        return false;
+    }
+    let wanted = [
+        "dc-agent",
+        "dc-connect",
+        "dc-terminator",
+        "home-router",
+        "examples/server",
+    ];
+    let missing: Vec<PathBuf> = wanted
+        .map(|name| programs().join(name))
+        .into_iter()
+        .filter(|path| !path.exists())
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "'cargo build --workspace --bins --examples' makes {missing:?}"
+    );
+    true
+}
+
+/// Blocks are told by what their pages have, so a page that is written otherwise must be noticed.
+#[test]
+fn no_command_hides_behind_another_word() {
+    let known = [
+        "",
+        "ini",
+        "json",
+        "python",
+        "rust",
+        "rust,no_run",
+        "sh",
+        "text",
+        "toml",
+    ];
+    for page in all() {
+        for Block { line, word, .. } in &page.blocks {
+            assert!(
+                known.contains(&word.as_str()),
+                "{}:{line}: {word}",
+                page.path
+            );
+        }
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs the commands of one page in order, in one shell, as somebody pastes them on an empty machine.
+#
+#   machine.sh CHECKOUT PROGRAMS FOLDER
+#
+# It is root of a machine of its own: nothing but loopback as its network, its own processes, and of the folders that commands write
+# to a copy that is gone with it. Its folder is the checkout, and the programs are built. FOLDER has the blocks, 01.sh and so on, and
+# before.sh if the page takes something for granted; here it gets what is written.
+set -eEuo pipefail
+checkout=$1 programs=$2 folder=$3
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+mount --make-rprivate /
+ip link set lo up
+mkdir -p "$folder/layers"
+mount -t tmpfs layers "$folder/layers"
+chmod 755 "$folder" "$folder/layers"
+# What is there stays visible, and what is written goes to memory.
+copy() {
+    local name=${1//\//-}
+    mkdir -p "$folder/layers/$name/upper" "$folder/layers/$name/work"
+    chmod 755 "$folder/layers/$name"
+    mount -t overlay "copy$name" -o "lowerdir=$1,upperdir=$folder/layers/$name/upper,workdir=$folder/layers/$name/work" "$2"
+}
+for system in /etc /var /usr /mnt /root /srv; do
+    [ ! -d "$system" ] || copy "$system" "$system"
+done
+mount -t tmpfs run /run
+mkdir "$folder/layers/checkout"
+copy "$checkout" "$folder/layers/checkout"
+
+export PATH=$here/bin:$programs:$programs/examples:$PATH HOME=/root
+export GUIDES_PROGRAMS=$programs
+unset "${!DC_@}" "${!CARGO_@}"
+cd "$folder/layers/checkout"
+
+# Whoever pastes sees that a server has started before the next block.
+ports() { cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A"' | wc -l; }
+settle() {
+    local before=$1 tries=0
+    while [ "$(ports)" -le "$before" ] && [ $((tries++)) -lt 100 ]; do sleep 0.05; done
+}
+
+trap 'echo "== $block failed: $BASH_COMMAND" >&2' ERR
+for block in "$folder"/before.sh "$folder"/[0-9]*.sh; do
+    [ -e "$block" ] || continue
+    echo "== ${block##*/}"
+    before=$(ports) running=$(jobs -r | wc -l)
+    # As in a terminal: a variable that is not set is empty.
+    set +u
+    # shellcheck source=/dev/null
+    . "$block"
+    set -u
+    [ "$(jobs -r | wc -l)" -le "$running" ] || settle "$before"
+done
+echo "== all done"
