@@ -85,6 +85,11 @@ pub enum Event {
         /// When it will be.
         at: u64,
     },
+    /// Something is due, and waits because the device or the agent has just started.
+    PutOff {
+        /// For how many seconds.
+        seconds: u64,
+    },
     /// The generation behind `current` was not as it should be, and it leads to a generation again.
     Recovered {
         /// The generation.
@@ -143,7 +148,8 @@ impl Event {
             | Self::Installed { .. }
             | Self::KeySwitched
             | Self::ListFetched { .. }
-            | Self::Pulled { .. } => false,
+            | Self::Pulled { .. }
+            | Self::PutOff { .. } => false,
         }
     }
 }
@@ -179,6 +185,10 @@ impl fmt::Display for Event {
                 f,
                 "the operator wants this zone renewed: at {}",
                 Moment::at(*at)
+            ),
+            Self::PutOff { seconds } => write!(
+                f,
+                "what is due waits for {seconds} s, so that devices that start together do not come together (start_delay)"
             ),
             Self::NoClient { why } => {
                 write!(f, "what came for the device as a client is no good: {why}")

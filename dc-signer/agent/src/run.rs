@@ -8,6 +8,7 @@ use super::clock::{Clock, Judge};
 use super::config::Config;
 use super::current::Found;
 use super::device::{Agent, algorithms};
+use super::event::Event;
 use super::folder::Folder;
 use super::generation::Generation;
 use super::keys::{ENROLMENT_KEY, Key, key_fault};
@@ -20,6 +21,7 @@ use dc_pki::Sha256;
 
 /// Works until somebody wants the process to end. Returns how the device stands then.
 pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
+    tell_delay(agent);
     loop {
         let mut nap = agent.turn_until(stop);
         while !nap.is_zero() {
@@ -40,11 +42,21 @@ pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
 /// As often as cron likes: nothing is due but at the moments that were drawn. What is due is put off by
 /// the start's delay, because cron starts everybody at once.
 pub fn once(agent: &mut Agent, stop: &mut Stop) -> Status {
-    let delay = agent.start_delay();
+    let delay = tell_delay(agent);
     if delay.is_zero() || !stop.wait(delay) {
         agent.turn_until(stop);
     }
     agent.status()
+}
+
+/// The start's delay, which somebody who looks on is told of.
+fn tell_delay(agent: &mut Agent) -> Duration {
+    let delay = agent.start_delay();
+    if !delay.is_zero() {
+        let seconds = delay.as_secs();
+        agent.tell(&Event::PutOff { seconds });
+    }
+    delay
 }
 
 /// How a device stands, from what is on its disk, while its agent runs or does not. Changes nothing.

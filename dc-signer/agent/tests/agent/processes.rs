@@ -1,5 +1,6 @@
 //! The agent as a daemon and from cron.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -51,6 +52,26 @@ fn a_daemon_enrols_stays_and_ends_on_sigterm() {
     assert!(output.status.success(), "{output:?}");
     installed(&device.current()).unwrap();
     assert_eq!(device.look_really().level, Level::Fine);
+}
+
+/// Or somebody who has typed in a code looks at nothing for five minutes.
+#[test]
+fn an_agent_that_waits_after_its_start_says_so() {
+    let signer = Signer::start();
+    let device = Device::new(&signer);
+    device.configure("start_delay = '1h'\ncode_file = 'code'\n");
+    let says = |arguments: &[&str]| {
+        let mut child = agent(&device, arguments).spawn().unwrap();
+        let mut line = String::new();
+        let said = child.stderr.take().unwrap();
+        BufReader::new(said).read_line(&mut line).unwrap();
+        terminate(&child);
+        child.wait().unwrap();
+        line.contains("what is due waits for ")
+    };
+    // One time in 3600 it need not wait at all.
+    assert!(says(&[]) || says(&[]));
+    assert!(says(&["--once"]) || says(&["--once"]));
 }
 
 #[test]
