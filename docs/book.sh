@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # It is the same unoptimised, which compiles in a fraction of the time.
-mdbook --version >/dev/null 2>&1 || cargo install --quiet --locked --debug --no-default-features mdbook
+mdbook --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features --features search mdbook
 mdbook build docs
 
 # Chapters link to files of the repository as they do in docs/, two folders up from here; and mdBook takes each .md for a chapter.
