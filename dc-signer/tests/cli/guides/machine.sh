@@ -10,7 +10,6 @@ set -eEuo pipefail
 checkout=$1 programs=$2 folder=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-mount --make-rprivate /
 ip link set lo up
 mkdir -p "$folder/layers"
 mount -t tmpfs layers "$folder/layers"
@@ -26,6 +25,8 @@ for system in /etc /var /usr /mnt /root /srv; do
     [ ! -d "$system" ] || copy "$system" "$system"
 done
 mount -t tmpfs run /run
+# Every machine that was installed has it; a folder that debootstrap has made does not.
+grep -qw localhost /etc/hosts 2>/dev/null || echo '127.0.0.1 localhost' >>/etc/hosts
 mkdir "$folder/layers/checkout"
 copy "$checkout" "$folder/layers/checkout"
 
