@@ -156,6 +156,10 @@ fn every_command_of_the_runbook_is_one_that_the_program_has() {
     let (mut count, mut pasted) = (0, false);
     for line in read("docs/runbook.md").lines() {
         pasted ^= line.trim_start().starts_with("```");
+        // What its test does before.
+        if line.trim_start().starts_with("<!--") {
+            continue;
+        }
         for command in commands(line) {
             let command: Vec<&str> = command.iter().map(String::as_str).collect();
             if let Some(wrong) = wrong_with(&command, pasted) {

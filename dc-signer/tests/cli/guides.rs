@@ -4,10 +4,10 @@
 //! `guides/before` has what a page takes for granted. All blocks of `sh` are run but those
 //!
 //! * behind the line `<!-- not run: REASON -->`,
-//! * of a page with the line `<!-- nothing here is run: REASON -->`,
 //! * that begin with `#!`, which are files: only their grammar is looked at.
 //!
-//! What somebody else does before a block is the line `<!-- run first: COMMAND -->` before it.
+//! What somebody else does before a block is the line `<!-- run first: COMMAND -->` before it. Of the runbook each entry has a machine,
+//! and so has what comes behind the line `<!-- or, on another machine -->`.
 
 #[path = "guides/page.rs"]
 mod page;
@@ -15,12 +15,14 @@ mod page;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
+use std::thread;
 
 use page::{Block, Page};
+use tempfile::TempDir;
 
 /// How many blocks are not run: more of them take a good reason.
-const NOT_RUN: usize = 7;
+const NOT_RUN: usize = 18;
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/guides");
 
@@ -62,6 +64,40 @@ pages! {
     secrets_are_kept_as_their_page_says: "docs/secrets.md",
 }
 
+/// Whoever has an incident reads one entry, and nothing else has happened on that machine.
+const RUNBOOK: &str = "docs/runbook.md";
+
+#[test]
+fn each_entry_of_the_runbook_does_what_it_says() {
+    if !can_run() {
+        return;
+    }
+    // Making a signer takes longer than most entries: it is made once.
+    let once = prepare("runbook-once", &[]);
+    let set_up = machine(once.path(), None);
+    assert!(succeeded(&set_up), "{set_up:?}");
+    let saved = once.path().join("saved");
+    let page = Page::read(RUNBOOK);
+    let parts = Mutex::new(page.parts());
+    let wrong = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(blocks) = take(&parts) {
+            let output = machine(prepare("runbook", &blocks).path(), Some(&saved));
+            if !succeeded(&output) {
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                wrong.lock().unwrap().push(said);
+            }
+        }
+    };
+    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n\n"));
+}
+
+fn take<T>(all: &Mutex<Vec<T>>) -> Option<T> {
+    all.lock().unwrap().pop()
+}
+
 /// The README and all pages of `docs`.
 fn all() -> Vec<Page> {
     let docs = fs::read_dir(root().join("docs")).unwrap();
@@ -78,7 +114,8 @@ fn every_page_with_commands_is_one_that_is_run() {
     let with_commands = all()
         .into_iter()
         .filter(|page| page.commands().next().is_some());
-    let with_commands: Vec<String> = with_commands.map(|page| page.path).collect();
+    let mut with_commands: Vec<String> = with_commands.map(|page| page.path).collect();
+    with_commands.retain(|path| path != RUNBOOK);
     assert_eq!(with_commands, PAGES);
 }
 
@@ -138,7 +175,8 @@ fn a_command_that_fails_is_noticed_wherever_it_stands() {
             "<!-- not run: it would fail, and that is what this is about -->\n```sh\nfalse\n```\n",
         ),
     ] {
-        let output = run(&Page::parse("docs/none.md", text));
+        let page = Page::parse("docs/none.md", text);
+        let output = run(&page.path, &page.commands().collect::<Vec<_>>());
         assert_eq!(!output.status.success(), wrong, "{text}: {output:?}");
     }
 }
@@ -148,25 +186,38 @@ fn follow(page: &Page) {
     if !can_run() {
         return;
     }
-    let output = run(page);
+    let output = run(&page.path, &page.commands().collect::<Vec<_>>());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && said.ends_with("== all done\n"),
+        succeeded(&output),
         "{}: {}\n{said}",
         page.path,
         output.status
     );
 }
 
-fn run(page: &Page) -> Output {
+fn succeeded(output: &Output) -> bool {
+    output.status.success() && output.stdout.ends_with(b"== all done\n")
+}
+
+fn run(path: &str, blocks: &[&Block]) -> Output {
+    let name = Path::new(path).file_stem().unwrap().to_str().unwrap();
+    machine(prepare(name, blocks).path(), None)
+}
+
+/// A folder with the blocks, and with what is taken for granted by this name.
+fn prepare(name: &str, blocks: &[&Block]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (number, block) in page.commands().enumerate() {
-        let file = folder
-            .path()
-            .join(format!("{:02}-line-{}.sh", number + 1, block.line));
-        fs::write(file, block.commands()).unwrap();
+    for (number, block) in blocks.iter().enumerate() {
+        let file = |kind| {
+            let name = format!("{:02}-{kind}-line-{}.sh", number + 1, block.line);
+            folder.path().join(name)
+        };
+        if let Some(first) = block.first() {
+            fs::write(file("before"), first).unwrap();
+        }
+        fs::write(file("block"), &block.text).unwrap();
     }
-    let name = Path::new(&page.path).file_stem().unwrap();
     let before = Path::new(HERE)
         .join("before")
         .join(name)
@@ -174,11 +225,11 @@ fn run(page: &Page) -> Output {
     if before.exists() {
         fs::copy(before, folder.path().join("before.sh")).unwrap();
     }
-    machine(folder.path())
+    folder
 }
 
-/// What stands in a folder, on a machine of its own; both outputs are one.
-fn machine(folder: &Path) -> Output {
+/// What stands in a folder, on a machine of its own, which begins where another one was saved; both outputs are one.
+fn machine(folder: &Path, saved: Option<&Path>) -> Output {
     let script = "exec 2>&1; exec timeout --kill-after=5 300 unshare --mount --net --pid --fork --kill-child --mount-proc bash \"$@\"";
     Command::new("bash")
         .args(["-c", script, "bash"])
@@ -186,6 +237,7 @@ fn machine(folder: &Path) -> Output {
         .arg(root().canonicalize().unwrap())
         .arg(programs())
         .arg(folder)
+        .args(saved)
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap()
@@ -195,7 +247,7 @@ fn machine(folder: &Path) -> Output {
 fn can_run() -> bool {
     static WHY_NOT: LazyLock<Option<String>> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
-        let tried = machine(folder.path());
+        let tried = machine(folder.path(), None);
         let said = String::from_utf8_lossy(&tried.stdout);
         let last = said.lines().last().unwrap_or_default();
         (!tried.status.success()).then(|| {

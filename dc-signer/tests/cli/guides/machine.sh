@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Runs the commands of one page in order, in one shell, as somebody pastes them on an empty machine.
 #
-#   machine.sh CHECKOUT PROGRAMS FOLDER
+#   machine.sh CHECKOUT PROGRAMS FOLDER [SAVED]
 #
 # It is root of a machine of its own: nothing but loopback as its network, its own processes, and of the folders that commands write
 # to a copy that is gone with it. Its folder is the checkout, and the programs are built. FOLDER has the blocks, 01.sh and so on, and
-# before.sh if the page takes something for granted; here it gets what is written.
+# before.sh if the page takes something for granted; here it gets what is written. SAVED is what another machine has saved: this one
+# begins where that one was.
 set -eEuo pipefail
-checkout=$1 programs=$2 folder=$3
+checkout=$1 programs=$2 folder=$3 saved=${4-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 ip link set lo up
@@ -16,10 +17,19 @@ mount -t tmpfs layers "$folder/layers"
 chmod 755 "$folder" "$folder/layers"
 # What is there stays visible, and what is written goes to memory.
 copy() {
-    local name=${1//\//-}
+    local name=${1//\//-} lower=$1
+    [ ! -d "$saved/$name" ] || lower=$saved/$name:$1
     mkdir -p "$folder/layers/$name/upper" "$folder/layers/$name/work"
     chmod 755 "$folder/layers/$name"
-    mount -t overlay "copy$name" -o "lowerdir=$1,upperdir=$folder/layers/$name/upper,workdir=$folder/layers/$name/work" "$2"
+    mount -t overlay "copy$name" -o "lowerdir=$lower,upperdir=$folder/layers/$name/upper,workdir=$folder/layers/$name/work" "$2"
+}
+# What was written so far.
+save() {
+    local layer
+    mkdir "$1"
+    for layer in "$folder"/layers/*/upper; do
+        cp -a "$layer" "$1/$(basename "${layer%/upper}")"
+    done
 }
 for system in /etc /var /usr /mnt /root /srv; do
     [ ! -d "$system" ] || copy "$system" "$system"
@@ -35,11 +45,16 @@ export GUIDES_PROGRAMS=$programs
 unset "${!DC_@}" "${!CARGO_@}"
 cd "$folder/layers/checkout"
 
-# Whoever pastes sees that a server has started before the next block.
+# Whoever pastes sees that a server has started before the next block: it listens, at all of its ports.
 ports() { cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A"' | wc -l; }
 settle() {
-    local before=$1 tries=0
-    while [ "$(ports)" -le "$before" ] && [ $((tries++)) -lt 100 ]; do sleep 0.05; done
+    local before=$1 tries=0 last=0 now
+    while [ $((tries++)) -lt 50 ]; do
+        now=$(ports)
+        [ "$now" -le "$before" ] || [ "$now" != "$last" ] || return 0
+        last=$now
+        sleep 0.1
+    done
 }
 
 trap 'echo "== $block failed: $BASH_COMMAND" >&2' ERR
@@ -49,6 +64,11 @@ for block in "$folder"/before.sh "$folder"/[0-9]*.sh; do
     before=$(ports) running=$(jobs -r | wc -l)
     # As in a terminal: a variable that is not set is empty.
     set +u
+    # Words in capitals that a reader fills in, if the page has such.
+    if declare -F fill >/dev/null; then
+        fill <"$block" >"$block.filled"
+        block=$block.filled
+    fi
     # shellcheck source=/dev/null
     . "$block"
     set -u

@@ -3,16 +3,14 @@
 use std::fs;
 
 const NOT_RUN: &str = "<!-- not run:";
-const NOTHING_RUN: &str = "<!-- nothing here is run:";
 const FIRST: &str = "<!-- run first:";
+const ANOTHER: &str = "<!-- or, on another machine -->";
 
 #[derive(Debug)]
 pub(super) struct Page {
     /// Relative to the workspace.
     pub(super) path: String,
     pub(super) blocks: Vec<Block>,
-    /// Why nothing of it is run, and the line that says so.
-    nothing: Option<(usize, String)>,
 }
 
 #[derive(Debug)]
@@ -24,6 +22,8 @@ pub(super) struct Block {
     pub(super) text: String,
     not_run: Option<String>,
     first: Option<String>,
+    /// The part of the page, of which each has a machine of its own; 0 is what comes before the first of them.
+    part: usize,
 }
 
 impl Page {
@@ -35,16 +35,14 @@ impl Page {
         let mut page = Self {
             path: path.to_owned(),
             blocks: Vec::new(),
-            nothing: None,
         };
         let mut open: Option<(usize, Block)> = None;
-        let mut before = "";
+        let (mut before, mut part) = ("", 0);
         for (at, line) in text.lines().enumerate() {
             let word = line.trim_start().strip_prefix("```");
             open = match (open.take(), word) {
                 (None, None) => {
-                    let nothing = comment(line, NOTHING_RUN).map(|reason| (at + 1, reason));
-                    page.nothing = page.nothing.or(nothing);
+                    part += usize::from(line.starts_with("### ") || line.trim() == ANOTHER);
                     None
                 }
                 (None, Some(word)) => {
@@ -55,6 +53,7 @@ impl Page {
                         text: String::new(),
                         not_run: comment(before, NOT_RUN),
                         first: comment(before, FIRST),
+                        part,
                     };
                     Some((indent, block))
                 }
@@ -76,20 +75,22 @@ impl Page {
 
     /// The blocks that are run.
     pub(super) fn commands(&self) -> impl Iterator<Item = &Block> {
-        let blocks = self.blocks.iter().filter(|_| self.nothing.is_none());
+        let blocks = self.blocks.iter();
         blocks.filter(|block| block.word == "sh" && block.not_run.is_none() && !block.is_file())
     }
 
+    /// The blocks that are run, of each part: with those of the beginning before.
+    pub(super) fn parts(&self) -> Vec<Vec<&Block>> {
+        let last = self.blocks.last().map_or(0, |block| block.part);
+        let of = |part| self.commands().filter(move |block| block.part == part);
+        let parts = (1..=last).filter(|part| of(*part).next().is_some());
+        parts.map(|part| of(0).chain(of(part)).collect()).collect()
+    }
+
     /// Why what is not run is not, by line.
-    pub(super) fn reasons(&self) -> Vec<(usize, &str)> {
-        let of_block = |block: &'_ Block| block.not_run.is_some();
-        let blocks = self.blocks.iter().filter(|block| of_block(block));
-        let blocks = blocks.map(|block| (block.line, block.not_run.as_deref().unwrap_or_default()));
-        let page = self
-            .nothing
-            .iter()
-            .map(|(line, reason)| (*line, reason.as_str()));
-        page.chain(blocks).collect()
+    pub(super) fn reasons(&self) -> Vec<(usize, String)> {
+        let of = |block: &'_ Block| Some((block.line, block.not_run.clone()?));
+        self.blocks.iter().filter_map(of).collect()
     }
 }
 
@@ -99,12 +100,9 @@ impl Block {
         self.word == "sh" && self.text.starts_with("#!")
     }
 
-    /// With what somebody else does before.
-    pub(super) fn commands(&self) -> String {
-        match &self.first {
-            Some(first) => format!("{first}\n{}", self.text),
-            None => self.text.clone(),
-        }
+    /// What somebody else does before.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.first.as_deref()
     }
 }
 
@@ -118,13 +116,24 @@ fn comment(line: &str, what: &str) -> Option<String> {
 fn a_block_knows_what_its_comments_say() {
     let text = "a\n<!-- not run: why -->\n```sh\nx\n```\n\n   ```sh\n   y\n   ```\n<!-- run first: z -->\n```sh\nw\n```\n```sh\n#!/bin/sh\n```\n";
     let page = Page::parse("x.md", text);
-    let commands: Vec<String> = page.commands().map(Block::commands).collect();
-    assert_eq!(commands, ["y\n", "z\nw\n"]);
-    assert_eq!(page.reasons(), [(3, "why")]);
-    let page = Page::parse(
-        "x.md",
-        &format!("<!-- nothing here is run: why not -->\n{text}"),
-    );
-    assert_eq!(page.commands().count(), 0);
-    assert_eq!(page.reasons(), [(1, "why not"), (4, "why")]);
+    let commands = page
+        .commands()
+        .map(|block| (block.first(), block.text.as_str()));
+    let commands: Vec<(Option<&str>, &str)> = commands.collect();
+    assert_eq!(commands, [(None, "y\n"), (Some("z"), "w\n")]);
+    assert_eq!(page.reasons(), [(3, "why".to_owned())]);
+}
+
+#[test]
+fn each_part_of_a_page_begins_as_the_page_does() {
+    let text = "```sh\na\n```\n## x\n### y\n```sh\nb\n```\n```sh\nc\n```\n<!-- or, on another machine -->\n\n```sh\nd\n```\n### z\n";
+    let page = Page::parse("x.md", text);
+    let of = |blocks: &Vec<&Block>| {
+        blocks
+            .iter()
+            .map(|block| block.text.trim())
+            .collect::<String>()
+    };
+    let parts: Vec<String> = page.parts().iter().map(of).collect();
+    assert_eq!(parts, ["abc", "ad"]);
 }

@@ -8,7 +8,7 @@ make_ca() {
         -addext keyUsage=critical,keyCertSign,cRLSign -keyout /srv/ca/root-key.pem -out /srv/ca/root.pem 2>/dev/null
     printf '%s\n' 'subjectAltName = DNS:*.cpe.example.com' 'basicConstraints = critical, CA:FALSE' \
         'keyUsage = critical, digitalSignature' 'extendedKeyUsage = serverAuth' '1.3.6.1.4.1.44363.44 = DER:0500' >/srv/ca/zone.ext
-    printf '%s\n' 'subjectAltName = DNS:localhost' 'basicConstraints = critical, CA:FALSE' \
+    printf '%s\n' 'subjectAltName = DNS:localhost, DNS:SIGNER' 'basicConstraints = critical, CA:FALSE' \
         'keyUsage = critical, digitalSignature' 'extendedKeyUsage = serverAuth' >/srv/ca/signer.ext
 }
 sign() { openssl x509 -req -in "$1" -CA /srv/ca/root.pem -CAkey /srv/ca/root-key.pem -days 90 -extfile "$3" -out "$2"; }
