@@ -59,7 +59,7 @@ fn no_request_parameter_schema_or_field_is_missing_on_the_page() {
     let page = page(&document);
     for (path, methods) in object(&document["paths"]) {
         for (method, request) in object(methods) {
-            assert!(page.contains(&format!("### {} {path}\n", method.to_uppercase())));
+            assert!(page.contains(&format!("### {} `{path}`\n", method.to_uppercase())));
             for parameter in list(&request["parameters"]) {
                 assert!(page.contains(&format!("| `{}` | ", text(&parameter["name"]))));
             }
@@ -110,7 +110,7 @@ fn page(document: &Value) -> String {
 
 fn of_request(path: &str, method: &str, request: &Value) -> String {
     let mut out = format!(
-        "### {} {path}\n\n{}\n\n",
+        "### {} `{path}`\n\n{}\n\n",
         method.to_uppercase(),
         text(&request["summary"])
     );

@@ -48,10 +48,10 @@ cd "$folder/layers/checkout"
 # Whoever pastes sees that a server has started before the next block: it listens, at all of its ports.
 ports() { cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A"' | wc -l; }
 settle() {
-    local before=$1 tries=0 last=0 now
-    while [ $((tries++)) -lt 50 ]; do
+    local before=$1 tries=0 last=0 same=0 now
+    while [ $((tries++)) -lt 50 ] && [ $same -lt 3 ]; do
         now=$(ports)
-        [ "$now" -le "$before" ] || [ "$now" != "$last" ] || return 0
+        [ "$now" -gt "$before" ] && [ "$now" = "$last" ] && ((++same)) || same=0
         last=$now
         sleep 0.1
     done
