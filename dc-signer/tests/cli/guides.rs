@@ -293,6 +293,7 @@ fn no_command_hides_behind_another_word() {
         "sh",
         "text",
         "toml",
+        "xml",
     ];
     for page in all() {
         for Block { line, word, .. } in &page.blocks {
