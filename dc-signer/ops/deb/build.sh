@@ -28,6 +28,9 @@ fail() {
 packages=() profile='' triple='' arch=$(dpkg --print-architecture) revision=1 out=target/packages compress=xz
 while [ $# -gt 0 ]; do
     case $1 in
+        --profile | --target | --arch | --revision | --out) [ $# -gt 1 ] || fail "$1 wants a value" ;;
+    esac
+    case $1 in
         --profile) profile=$2 && shift ;;
         --target) triple=$2 && shift ;;
         --arch) arch=$2 && shift ;;
