@@ -5,15 +5,16 @@
 #   dc-signer/ops/deb/try.sh [--profile NAME]
 #
 # It packages what has been built, in target/debug unless a profile is named. It needs root, debootstrap, dpkg-dev and binutils:
-# tests/setup/setup.sh packages. The Debian is made in target/packages/debian when it is not there; remove it to start over. SUITE and MIRROR name another
-# release and mirror.
+# tests/setup/setup.sh packages. The Debian is made in target/packages when it is not there, with its release's name; remove it to start over. SUITE and MIRROR name
+# another release, trixie for example, and another mirror.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/packages"
 work=$(realpath "$target/packages")
-base=$work/debian root=$work/try
+suite=${SUITE:-bookworm}
+base=$work/$suite root=$work/try
 profile=dev
 [ "${1:-}" != --profile ] || profile=$2
 
@@ -31,7 +32,7 @@ build=("$here/build.sh" --profile "$profile" --fast)
 if [ ! -e "$base/etc/debian_version" ]; then
     echo "making a Debian in $base, about a minute" >&2
     rm -rf "$base.new"
-    debootstrap --variant=minbase --include=systemd,procps,man-db,openssl "${SUITE:-bookworm}" "$base.new" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log" 2>&1 || {
+    debootstrap --variant=minbase --include=systemd,procps,man-db,openssl "$suite" "$base.new" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log" 2>&1 || {
         tail -n 3 "$work/debootstrap.log" >&2
         exit 1
     }
