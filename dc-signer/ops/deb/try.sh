@@ -5,8 +5,8 @@
 #   dc-signer/ops/deb/try.sh [--profile NAME]
 #
 # It packages what has been built, in target/debug unless a profile is named. It needs root, debootstrap, dpkg-dev and binutils:
-# tests/setup/setup.sh packages. The Debian is made in target/packages when it is not there, with its release's name; remove it to start over. SUITE and MIRROR name
-# another release, trixie for example, and another mirror.
+# tests/setup/setup.sh packages. The Debian is made in target/packages when it is not there, under its release's name; remove it to
+# start over. SUITE and MIRROR name another release, trixie for example, and another mirror.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
