@@ -130,6 +130,13 @@ libraries() {
         fail "dpkg-shlibdeps: $(cat "$work/libraries/said")"
 }
 
+# Of its crate, which has the package's name.
+changelog() {
+    local manifest
+    manifest=$(grep --files-with-matches --recursive --include=Cargo.toml --line-regexp "name = \"$1\"" dc-signer dc-rustls)
+    echo "${manifest%/*}/CHANGELOG.md"
+}
+
 # The program, pages, completions and documents.
 put_program() {
     local package=$1 root=$2 share=$2/usr/share program page
@@ -144,7 +151,7 @@ put_program() {
     install -D -m 644 "$work/pages/bash/$package" "$share/bash-completion/completions/$package"
     install -D -m 644 "$work/pages/zsh/_$package" "$share/zsh/vendor-completions/_$package"
     install -D -m 644 "$work/pages/fish/$package.fish" "$share/fish/vendor_completions.d/$package.fish"
-    install -D -m 644 CHANGELOG.md "$share/doc/$package/changelog"
+    install -D -m 644 "$(changelog "$package")" "$share/doc/$package/changelog"
     install -D -m 644 "$here/copyright" "$share/doc/$package/copyright"
     [ ! -e "$here/$package/README.Debian" ] || install -m 644 "$here/$package/README.Debian" "$share/doc/$package/README.Debian"
     printf '%s (%s) unstable; urgency=medium\n\n  * What is new is in changelog.gz beside this file.\n\n -- %s  %s\n' \
