@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::clients::{Clients, Service};
 use crate::dot;
 use crate::message::{Asked, Refusal, encode};
-use crate::resolver::{Resolver, Way};
+use crate::resolver::{Begun, NotDns, Resolver, Way};
 
 /// One of the router's addresses, where it answers both ways.
 #[derive(Debug)]
@@ -98,15 +98,24 @@ async fn over_udp(udp: UdpSocket, local: IpAddr, resolver: Arc<Resolver>) {
         if !resolver.home.has(from.ip()) || !is_query(query) {
             continue;
         }
+        let way = way(from, local);
+        let asked = match resolver.begin(query, way) {
+            Ok(Begun::Asking(asked)) => asked,
+            Ok(Begun::Answered(answer)) => {
+                // It may be lost on its way, too.
+                let _ = udp.send_to(&fitting(query, answer.bytes), from).await;
+                continue;
+            }
+            Err(NotDns) => continue,
+        };
+        // Only here, so that the router is found while no upstream answers.
         let Some(place) = places.admit(from.ip(), Service::Dns) else {
             continue;
         };
         let (resolver, udp, query) = (Arc::clone(&resolver), Arc::clone(&udp), query.to_vec());
         tokio::spawn(async move {
-            if let Ok(answer) = resolver.answer(&query, way(from, local)).await {
-                // It may be lost on its way, too.
-                let _ = udp.send_to(&fitting(&query, answer.bytes), from).await;
-            }
+            let answer = resolver.finish(&asked, way).await;
+            let _ = udp.send_to(&fitting(&query, answer.bytes), from).await;
             drop(place);
         });
     }
@@ -155,6 +164,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::designated::Ports;
+    use crate::home::Home;
+    use crate::identity::Follower;
+    use crate::upstream::Upstream;
 
     fn query(payload: Option<u16>) -> Vec<u8> {
         let mut query = Message::query();
@@ -207,5 +220,37 @@ mod tests {
         assert!(is_query(&query(None)));
         let answer = Message::query().into_response().to_vec().unwrap();
         assert!(!is_query(&answer) && !is_query(&[0, 0]));
+    }
+
+    /// As it is when the internet is away, and somebody looks at the page to see why.
+    #[tokio::test]
+    async fn the_name_is_answered_while_the_upstream_answers_nothing() {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let resolver = Resolver {
+            upstream: Upstream::new(silent.local_addr().unwrap(), Duration::from_secs(600)),
+            identity: Follower::of("k3v.cpe.example.com"),
+            home: Home::new(&["192.168.1.1/24".parse().unwrap()]),
+            ports: Ports {
+                dot: 853,
+                https: 443,
+                doq: None,
+                http3: None,
+            },
+        };
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = udp.local_addr().unwrap();
+        tokio::spawn(over_udp(udp, at.ip(), Arc::new(resolver)));
+        let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        for _ in 0..50 {
+            client.send_to(&query(None), at).await.unwrap();
+        }
+        let mut own = Message::query();
+        let name = Name::from_ascii("k3v.cpe.example.com.").unwrap();
+        own.add_query(Query::query(name, RecordType::A));
+        client.send_to(&own.to_vec().unwrap(), at).await.unwrap();
+        let mut answer = [0; 512];
+        let (length, _) = client.recv_from(&mut answer).await.unwrap();
+        let answer = Message::from_vec(&answer[..length]).unwrap();
+        assert_eq!((answer.id, answer.answers.len()), (own.id, 1));
     }
 }

@@ -39,6 +39,13 @@ pub(crate) struct Answer {
     pub(crate) max_age: Option<u32>,
 }
 
+/// A query that is answered, or has to be asked of the upstream.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Answered(Answer),
+    Asking(Asked),
+}
+
 /// The query has no id that an answer could have.
 #[derive(Debug)]
 pub(crate) struct NotDns;
@@ -48,19 +55,34 @@ impl Resolver {
     ///
     /// Fails with [`NotDns`]; everything else has an answer, if only one that says what is wrong.
     pub(crate) async fn answer(&self, query: &[u8], way: Way) -> Result<Answer, NotDns> {
+        Ok(match self.begin(query, way)? {
+            Begun::Answered(answer) => answer,
+            Begun::Asking(asked) => self.finish(&asked, way).await,
+        })
+    }
+
+    /// Answers what needs nobody else, so that it is not waited for.
+    ///
+    /// Fails as [`Self::answer`].
+    pub(crate) fn begin(&self, query: &[u8], way: Way) -> Result<Begun, NotDns> {
         let asked = match Asked::parse(query) {
             Ok(asked) => asked,
-            Err(Refusal::Answer(bytes)) => return Ok(Answer::failure(bytes)),
+            Err(Refusal::Answer(bytes)) => return Ok(Begun::Answered(Answer::failure(bytes))),
             Err(Refusal::NotDns) => return Err(NotDns),
         };
-        let mut answer = match self.of_its_own(&asked, way) {
-            Some(own) => own,
-            None => self.forward(&asked).await,
+        Ok(match self.of_its_own(&asked, way) {
+            Some(own) => Begun::Answered(own.padded(&asked, way)),
+            None => Begun::Asking(asked),
+        })
+    }
+
+    /// Asks the upstream, and answers with what it says.
+    pub(crate) async fn finish(&self, asked: &Asked, way: Way) -> Answer {
+        let answer = match self.upstream.ask(asked.message()).await {
+            Ok(response) => Answer::forward(asked.message().id, response),
+            Err(_) => Answer::failure(asked.refuse(ResponseCode::ServFail)),
         };
-        if way.is_private && padding::is_wanted(asked.message()) {
-            padding::pad(&mut answer.bytes);
-        }
-        Ok(answer)
+        answer.padded(asked, way)
     }
 
     /// The answer to a question about the router itself; `None` if it is about anything else.
@@ -85,13 +107,6 @@ impl Resolver {
             })
         })
     }
-
-    async fn forward(&self, asked: &Asked) -> Answer {
-        match self.upstream.ask(asked.message()).await {
-            Ok(response) => Answer::forward(asked.message().id, response),
-            Err(_) => Answer::failure(asked.refuse(ResponseCode::ServFail)),
-        }
-    }
 }
 
 impl Answer {
@@ -113,6 +128,14 @@ impl Answer {
             *own = id.to_be_bytes();
         }
         Self { bytes, max_age }
+    }
+
+    /// Padded, if the client pads and nobody else can read it anyway.
+    fn padded(mut self, asked: &Asked, way: Way) -> Self {
+        if way.is_private && padding::is_wanted(asked.message()) {
+            padding::pad(&mut self.bytes);
+        }
+        self
     }
 
     fn failure(bytes: Vec<u8>) -> Self {
