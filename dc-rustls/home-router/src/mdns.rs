@@ -149,7 +149,7 @@ impl Speaker {
             if records.is_shared(&answers) {
                 sleep(pause()).await;
             }
-            let answers = self.not_just_said(&answers);
+            let [answers, more] = [answers, more].map(|places| self.not_just_said(&places));
             if !answers.is_empty() {
                 self.tell(&records, &answers, &more).await;
             }
@@ -157,18 +157,18 @@ impl Speaker {
     }
 
     /// RFC 6762 §6: no record is said to everybody twice in a second, whoever asks for it.
-    fn not_just_said(&self, answers: &[usize]) -> Vec<usize> {
+    fn not_just_said(&self, places: &[usize]) -> Vec<usize> {
         let state = self.lock();
         let is_old = |place: &&usize| {
             let said = state.said.get(place);
             said.is_none_or(|said| said.elapsed() >= LOOK)
         };
-        answers.iter().filter(is_old).copied().collect()
+        places.iter().filter(is_old).copied().collect()
     }
 
     async fn tell(&self, records: &Records, answers: &[usize], more: &[usize]) {
         let now = Instant::now();
-        let said = answers.iter().map(|place| (*place, now));
+        let said = answers.iter().chain(more).map(|place| (*place, now));
         self.lock().said.extend(said);
         self.send(&records.for_all(answers, more), None).await;
     }
