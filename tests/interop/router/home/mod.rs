@@ -39,6 +39,11 @@ pub(crate) struct Home {
 impl Home {
     /// A home whose router is this device; `None`, which is noted, if nobody may make networks here.
     pub(crate) fn new(device: &Device, options: &[&str]) -> Option<Self> {
+        let what = "the home router in a network of its own";
+        if !Path::new("/proc/net/if_inet6").exists() {
+            left_out(what, "this machine has no IPv6");
+            return None;
+        }
         let folder = setup::run().join(format!("home-{}", device.name));
         fs::create_dir_all(&folder).unwrap();
         let networks = (Namespace::new(), Namespace::new(), Namespace::new());
@@ -47,7 +52,7 @@ impl Home {
                 Ok(0) => "this machine lets nobody make network namespaces",
                 _ => "only root can make network namespaces",
             };
-            left_out("the home router in a network of its own", why);
+            left_out(what, why);
             return None;
         };
         router.connect("br-lan", &inside, "eth0");
