@@ -148,6 +148,7 @@ async fn devices(store: &Arc<Store>) -> Arc<[Device]> {
         let page = Page {
             after,
             limit: Page::MAX,
+            ..Page::default()
         };
         let listed = store.list_devices(&Filter::default(), &page).await.unwrap();
         all.extend(listed.devices.into_iter().filter(|one| one.key.is_some()));

@@ -4,11 +4,11 @@
 #
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
-# Packages come by apt, and dhcpcd, haproxy, lighttpd, named, promtool and unbound out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
-# and builds our servers on NSS and BoringSSL. For the parts `solutions`, `draft` and `vectors` it installs what
-# benches/solutions/requirements.txt (for the part `acme` as well), docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
-# not a package goes to setup/, interop/, solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else
-# target/).
+# Packages come by apt, and dhcpcd, haproxy, lighttpd, named, promtool and unbound out of one each. For the part `peers` it also installs
+# tlslite-ng into a virtual environment and builds our servers on NSS and BoringSSL. For the parts `browser`, `solutions`, `draft` and
+# `vectors` it installs what axe-requirements.txt, benches/solutions/requirements.txt (for the part `acme` as well),
+# docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is not a package goes to setup/, axe/, interop/,
+# solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,6 +22,8 @@ cache=$target/interop
 venv_done=$cache/venv/requirements.txt
 solutions=$here/../../benches/solutions
 solutions_done=$target/solutions/venv/requirements.txt
+axe_wanted=$here/axe-requirements.txt
+axe_done=$target/axe/venv/requirements.txt
 draft_wanted=$here/../../docs/draft-requirements.txt
 draft_done=$target/draft/venv/requirements.txt
 vectors_wanted=$here/../vectors/requirements.txt
@@ -109,6 +111,7 @@ missing_packages() {
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
         [ "$part" != acme ] || missing_for_venv "$solutions_done"
+        [ "$part" != browser ] || missing_for_venv "$axe_done"
         [ "$part" != draft ] || missing_for_venv "$draft_done"
         [ "$part" != vectors ] || missing_for_venv "$vectors_done"
     } | sort -u | xargs
@@ -183,17 +186,18 @@ take_out() {
     rm -rf "$folder"
 }
 
-# A virtual environment of what a file names, unless it is there; the last word says what is wanted.
+# A virtual environment of what a file names, unless it is there; the third word says what is wanted, and more are for pip.
 make_venv() {
     local wanted=$1 done=$2 what=$3
+    shift 3
     local folder=${done%/*}
     local log=${folder%/*}/pip.log
     ! cmp -s "$wanted" "$done" || return 0
-    say "installing $(grep "^$what" "$wanted") into $folder, about ten seconds"
+    say "installing $(grep -o "^$what[^ ]*" "$wanted") into $folder, about ten seconds"
     rm -rf "$folder"
     mkdir -p "${folder%/*}"
     python3 -m venv "$folder" >"$log" 2>&1 &&
-        "$folder/bin/pip" install -q --disable-pip-version-check -r "$wanted" >>"$log" 2>&1 ||
+        "$folder/bin/pip" install -q --disable-pip-version-check "$@" -r "$wanted" >>"$log" 2>&1 ||
         fail "$what could not be installed, see $log; it needs python3 >= 3.8, its venv module and a package index"
     cp "$wanted" "$done"
 }
@@ -245,6 +249,7 @@ set_up() {
     if { [ "$part" = solutions ] || [ "$part" = acme ]; } && [ -e "$solutions/requirements.txt" ]; then
         make_venv "$solutions/requirements.txt" "$solutions_done" acme2certifier
     fi
+    [ "$part" != browser ] || make_venv "$axe_wanted" "$axe_done" axe-playwright-python --no-deps
     [ "$part" != draft ] || make_venv "$draft_wanted" "$draft_done" xml2rfc
     [ "$part" != vectors ] || make_venv "$vectors_wanted" "$vectors_done" cryptography
     [ "$part" = peers ] || return 0

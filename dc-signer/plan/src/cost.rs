@@ -33,7 +33,7 @@ impl Cost {
         let month = scenario.steady_rate() * HISTORY;
         let both = |sqlite: f64, postgres: f64| [sqlite, postgres];
         let [of_device, of_issue, of_record] =
-            [both(636.0, 910.0), both(212.0, 276.0), both(205.0, 279.0)];
+            [both(682.0, 1083.0), both(212.0, 276.0), both(205.0, 279.0)];
         let registry = |at: usize| devices * of_device[at] + month * of_issue[at];
         Self {
             issued,

@@ -3,6 +3,7 @@
 //! API and pages differ in how a caller carries the proof: in a header, a cookie or the connection's certificate.
 
 mod buckets;
+pub(crate) mod export;
 mod limits;
 mod overload;
 mod promises;

@@ -1,27 +1,22 @@
 //! Many devices at once, one JSON value a line (NDJSON): added in batches, and streamed out.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Frame;
-use tokio::sync::mpsc;
 
 use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
 use super::filter::Which;
 use super::problem::ApiError;
-use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
-use crate::authority::{Act, Filter, Page, reads};
-use dc_store::registry::{Action, ExternalId};
+use crate::access::export;
+use crate::authority::Act;
+use crate::authority::json::{AddLine, AddedDevice, NDJSON, NewDevice, RefusedLine};
 
 /// A line's number, and the device in it or what is wrong with it.
 type Line = (usize, Result<NewDevice, ApiError>);
@@ -155,7 +150,7 @@ impl Lines {
     }
 }
 
-/// Get all devices that fit, one a line.
+/// Get all devices that fit, one a line: as JSON, or as CSV, in which the first line says what is in each column.
 #[utoipa::path(get, path = "/v1/admin/devices/export", tag = "operators", security(("token" = [])), params(Which),
     responses(
         (status = 200, description = "One `Device` a line", body = String, content_type = "application/x-ndjson"),
@@ -166,130 +161,9 @@ pub(super) async fn export(
     viewer: Viewer,
     Params(which): Params<Which>,
 ) -> Result<Response, ApiError> {
-    let filter = which.filter()?;
+    let (filter, format) = (which.filter()?, which.format()?);
     let act = super::act(viewer.operator())?;
-    // Before anything is shown: what cannot be recorded is not exported.
-    let scope = reads::filter(&filter);
-    app.authority.note_read(Action::Export, scope, &act).await?;
-    // The first page comes before the head of the answer, so that a broken database is a problem.
-    let (first, rows, after) = page(&app, &filter, None).await?;
-    let (sender, pages) = mpsc::channel(1);
-    let export = Exporting {
-        app,
-        filter,
-        rows,
-        act,
-    };
-    tokio::spawn(export.send(after, sender));
-    let first = Some(first);
-    Ok(Pages { first, pages }.into_response())
-}
-
-/// A page as text, how many devices it has, and where the next one begins.
-async fn page(
-    app: &App,
-    filter: &Filter,
-    after: Option<ExternalId>,
-) -> Result<(Bytes, usize, Option<ExternalId>), ApiError> {
-    let limit = Page::MAX;
-    let listed = app
-        .authority
-        .list_devices(filter, &Page { after, limit })
-        .await?;
-    let mut text = Vec::new();
-    for device in &listed.devices {
-        push_line(&mut text, &Device::from(device));
-    }
-    Ok((text.into(), listed.devices.len(), listed.next))
-}
-
-/// An export that has begun.
-struct Exporting {
-    app: Arc<App>,
-    filter: Filter,
-    /// How many devices were read.
-    rows: usize,
-    act: Act,
-}
-
-impl Exporting {
-    /// Reads a page when the one before is on its way, and stops when nobody wants it; then records how many devices there were.
-    async fn send(
-        mut self,
-        after: Option<ExternalId>,
-        sender: mpsc::Sender<Result<Bytes, Broken>>,
-    ) {
-        self.send_pages(after, &sender).await;
-        let scope = reads::scope(&self.filter, self.rows);
-        let noted = self
-            .app
-            .authority
-            .note_read(Action::ExportEnd, scope, &self.act);
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, rows = self.rows, "the end of an export is not on record");
-        }
-    }
-
-    async fn send_pages(
-        &mut self,
-        mut after: Option<ExternalId>,
-        sender: &mpsc::Sender<Result<Bytes, Broken>>,
-    ) {
-        while after.is_some() {
-            let sent = match page(&self.app, &self.filter, after.take()).await {
-                Ok((text, rows, next)) => {
-                    after = next;
-                    self.rows += rows;
-                    sender.send(Ok(text)).await
-                }
-                Err(_) => sender.send(Err(Broken)).await,
-            };
-            if sent.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// The database failed in the middle: the answer breaks off, so that nobody takes it for whole.
-#[derive(Debug)]
-pub(super) struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the database failed in the middle of an export")
-    }
-}
-
-impl std::error::Error for Broken {}
-
-/// A body made of pages.
-#[derive(Debug)]
-pub(super) struct Pages {
-    pub(super) first: Option<Bytes>,
-    pub(super) pages: mpsc::Receiver<Result<Bytes, Broken>>,
-}
-
-impl IntoResponse for Pages {
-    fn into_response(self) -> Response {
-        ([(CONTENT_TYPE, NDJSON)], Body::new(self)).into_response()
-    }
-}
-
-impl HttpBody for Pages {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
-        }
-        let page = self.pages.poll_recv(context);
-        page.map(|page| page.map(|page| page.map(Frame::data)))
-    }
+    Ok(export::devices(&app.authority, filter, format, act).await?)
 }
 
 /// Bytes of a bulk request.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::problem::ApiError;
+use crate::access::export::Format;
 use crate::authority::{Filter, Page};
 use dc_protocol::Kind;
 use dc_store::registry;
@@ -25,6 +26,18 @@ pub(super) struct Which {
     expires_before: Option<u64>,
     /// Only those whose latest credential is under the delegation certificate with this SHA-256, 64 hexadecimal digits.
     delegation: Option<String>,
+    /// Only those whose credential ends at this time or later.
+    #[param(maximum = 253402300799i64)]
+    expires_from: Option<u64>,
+    /// Only those that hold a credential, be it one that has ended, or only the others.
+    has_credential: Option<bool>,
+    /// Only those whom this text means: the start of an external id or of a unique name, now or before, in capitals or small letters;
+    /// or a device's id, a serial number, the SHA-256 of an enrolment key or of the latest credential (its first 8 digits or more), or
+    /// the first two groups of an activation code.
+    #[param(min_length = 1, max_length = 256)]
+    search: Option<String>,
+    /// `ndjson`, which it is unless given, or `csv`.
+    format: Option<String>,
 }
 
 impl Which {
@@ -37,7 +50,21 @@ impl Which {
             external_id_prefix: self.prefix.clone(),
             expires_before: self.expires_before.map(super::at).transpose()?,
             delegation: delegation.transpose().map_err(registry::Error::from)?,
+            expires_from: self.expires_from.map(super::at).transpose()?,
+            has_credential: self.has_credential,
+            search: self.search.as_deref().map(str::parse).transpose()?,
         })
+    }
+
+    pub(super) fn format(&self) -> Result<Format, ApiError> {
+        let Some(given) = &self.format else {
+            return Ok(Format::default());
+        };
+        let unknown = || {
+            let detail = format!("format is {given}: use ndjson or csv");
+            ApiError::new(Kind::BadRequest, detail)
+        };
+        Format::of(given).ok_or_else(unknown)
     }
 }
 
@@ -59,8 +86,23 @@ pub(super) struct Wanted {
     expires_before: Option<u64>,
     /// Only those whose latest credential is under the delegation certificate with this SHA-256, 64 hexadecimal digits.
     delegation: Option<String>,
+    /// Only those whose credential ends at this time or later.
+    #[param(maximum = 253402300799i64)]
+    expires_from: Option<u64>,
+    /// Only those that hold a credential, be it one that has ended, or only the others.
+    has_credential: Option<bool>,
+    /// Only those whom this text means: the start of an external id or of a unique name, now or before, in capitals or small letters;
+    /// or a device's id, a serial number, the SHA-256 of an enrolment key or of the latest credential (its first 8 digits or more), or
+    /// the first two groups of an activation code.
+    #[param(min_length = 1, max_length = 256)]
+    search: Option<String>,
     /// Only those behind this external id: what `next` was on the page before.
     after: Option<String>,
+    /// The last ones before this external id, unless `after` is given: what `previous` was on the page behind. The first page, if there
+    /// are fewer than fill one.
+    before: Option<String>,
+    /// True to count all that fit too, up to 1000.
+    count: Option<bool>,
     /// At most so many, 100 unless given.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
@@ -75,6 +117,10 @@ impl Wanted {
             possible_clone: self.possible_clone,
             expires_before: self.expires_before,
             delegation: self.delegation.clone(),
+            expires_from: self.expires_from,
+            has_credential: self.has_credential,
+            search: self.search.clone(),
+            format: None,
         };
         which.filter()
     }
@@ -85,7 +131,11 @@ impl Wanted {
             let detail = format!("limit is {limit}: use 1 to {}", Page::MAX);
             return Err(ApiError::new(Kind::BadRequest, detail));
         }
-        let after = self.after.as_deref().map(str::parse).transpose()?;
-        Ok(Page { after, limit })
+        Ok(Page {
+            after: self.after.as_deref().map(str::parse).transpose()?,
+            before: self.before.as_deref().map(str::parse).transpose()?,
+            limit,
+            count: self.count.unwrap_or_default(),
+        })
     }
 }

@@ -33,7 +33,7 @@ use pki_types::UnixTime;
 pub use health::Readiness;
 pub use openapi::openapi_json;
 
-use crate::access::Gate;
+use crate::access::{Gate, export};
 use crate::authority::json::MAX_TIME;
 use crate::authority::{self, Act, Authenticated, Authority};
 use crate::checkpoints::Told;
@@ -150,7 +150,7 @@ impl App {
     fn request_time(&self, route: &str) -> Duration {
         let settings = self.settings.load();
         match route {
-            BULK | EXPORT | AUDIT_EXPORT => settings.bulk_timeout,
+            BULK | EXPORT | AUDIT_EXPORT | export::PAGE => settings.bulk_timeout,
             _ => settings.request_timeout,
         }
     }

@@ -187,6 +187,25 @@ pub struct DevicePage {
     pub devices: Vec<Device>,
     /// The value of `after` for the next page; none on the last.
     pub next: Option<String>,
+    /// The value of `before` for the page before; none on the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// How many devices fit, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<DeviceCount>,
+    /// In which ways the search means too many devices, so that those are left out and more of it has to be typed: `external-ids`,
+    /// `hashes` or `names`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crowded: Vec<String>,
+}
+
+/// How many devices fit, as far as they were counted.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct DeviceCount {
+    /// So many were counted.
+    pub devices: u64,
+    /// There are more than those.
+    pub more: bool,
 }
 
 /// The history of a device, newest first.

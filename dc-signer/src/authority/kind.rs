@@ -173,6 +173,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadReason
         | registry::Error::BadRole
         | registry::Error::BadRoles(_)
+        | registry::Error::BadSearch
         | registry::Error::BadSha256(_)
         | registry::Error::BadState
         | registry::Error::CodeTaken
@@ -192,11 +193,16 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::OwnApproval
         | registry::Error::TakesTwo => Kind::Forbidden,
         registry::Error::NameHeld { .. } => Kind::NameHeld,
-        registry::Error::NotActive { state } => match state {
-            State::Active | State::Preregistered => Kind::UnknownDevice,
-            State::Retired => Kind::DeviceRetired,
-            State::Suspended => Kind::DeviceSuspended,
-        },
+        registry::Error::NotActive { state } => of_state(state),
+    }
+}
+
+/// Of a device that is not active.
+fn of_state(state: State) -> Kind {
+    match state {
+        State::Active | State::Preregistered => Kind::UnknownDevice,
+        State::Retired => Kind::DeviceRetired,
+        State::Suspended => Kind::DeviceSuspended,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod claim;
 mod clock_agrees;
 mod clones;
 mod codes;
+pub mod csv;
 pub mod database;
 mod delegations;
 mod devices;
@@ -99,7 +100,9 @@ pub use withdrawn::{AlsoSigned, CompactList, ListError, SignedList, WithdrawnLis
 
 use crate::config::{Config, Live};
 use blocking::Blocking;
-pub use dc_store::{Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount};
+pub use dc_store::{
+    Act, Counted, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
+};
 use dc_store::{ServerClock, Store};
 use delegations::Delegations;
 use guard::Guard;

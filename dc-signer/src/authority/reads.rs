@@ -24,7 +24,10 @@ pub fn filter(filter: &Filter) -> String {
         possible_clone,
         external_id_prefix,
         expires_before,
+        expires_from,
+        has_credential,
         delegation,
+        search,
     } = filter;
     let words = [
         state.map(|state| format!("state={state}")),
@@ -35,6 +38,12 @@ pub fn filter(filter: &Filter) -> String {
             let prefix: String = prefix.chars().take(128).collect();
             format!("prefix=\"{}\"", prefix.escape_debug())
         }),
+        search.as_ref().map(|search| {
+            let text: String = search.as_str().chars().take(128).collect();
+            format!("search=\"{}\"", text.escape_debug())
+        }),
+        expires_from.map(|time| format!("expires-from={}", time.as_secs())),
+        has_credential.map(|has| format!("has-credential={has}")),
         expires_before.map(|time| format!("expires-before={}", time.as_secs())),
         delegation.map(|certificate| format!("delegation={certificate}")),
     ];

@@ -148,8 +148,8 @@ impl Dev {
     /// The next device, with a code: each start shows how one enrols.
     async fn new_device(&self, authority: &Authority, act: &Act) -> Result<Welcome, Error> {
         let page = Page {
-            after: None,
             limit: Page::MAX,
+            ..Page::default()
         };
         let listed = authority.list_devices(&Filter::default(), &page).await?;
         let waiting = |device: &&registry::Device| device.state == State::Preregistered;

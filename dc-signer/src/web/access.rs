@@ -16,10 +16,9 @@ use super::Web;
 use super::error::PageError;
 use super::page::Who;
 use super::session::SessionId;
-use crate::access::{self, Admitted, Shown};
+use crate::access::{self, Admitted, Shown, export};
 use crate::authority::{self, Authenticated};
 use crate::server::listener::Origin;
-use dc_pki::clock;
 use dc_store::registry::{Access, Role, Sha256};
 
 /// An operator, by a session or by the certificate of the connection.
@@ -156,7 +155,7 @@ fn whose(operator: &Authenticated, session: Option<SessionId>) -> Sha256 {
 
 /// The operator of the cookie before the one of the certificate: signing in is done on purpose.
 async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, PageError> {
-    let now = clock::now()?;
+    let now = web.now()?;
     let session =
         cookie(&parts.headers).and_then(|cookie| web.sessions.find(cookie, Instant::now()));
     if let Some((id, access)) = session
@@ -194,10 +193,11 @@ async fn visitor(
     now: UnixTime,
 ) -> Result<Visitor, PageError> {
     let ends = web.authority.ends_soon(&operator, now);
+    let is_long = parts.uri.path() == export::PAGE;
     Ok(Visitor {
         ends,
         form_token: web.csrf.token(&whose(&operator, session)),
-        operator: web.gate.admit(operator, parts, false).await?,
+        operator: web.gate.admit(operator, parts, is_long).await?,
         session,
     })
 }

@@ -12,10 +12,9 @@ use super::access::{HasToken, Posted, Visitor};
 use super::act::Act;
 use super::devices::find;
 use super::error::{PageError, see_other, sentence};
-use super::page::{self, ConfirmPage};
+use super::page::{self, ConfirmPage, Field};
 use super::parts::At;
 use crate::authority::approvals::Outcome;
-use dc_pki::clock;
 use dc_store::registry::{self, Reason};
 
 /// The page that asks whether it is meant.
@@ -36,7 +35,7 @@ pub(super) async fn ask(
         act,
         missing: None,
         reason: "",
-        now: clock::now()?,
+        now: web.now()?,
     };
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
 }
@@ -67,12 +66,13 @@ pub(super) async fn act(
     let act = Act::of(&act).ok_or(PageError::NotFound)?;
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
-    let now = clock::now()?;
+    let now = web.now()?;
     let reason = reason(act, &form.reason);
     let missing = match &reason {
-        Err(error) => Some(sentence(&error.to_string())),
+        Err(error) => Some((Field::Reason, sentence(&error.to_string()))),
         Ok(_) if act == Act::Retire && form.sure != "yes" => {
-            Some("Nothing was changed: tick the box first.".to_owned())
+            let tick = "Nothing was changed: tick the box first.";
+            Some((Field::Sure, tick.to_owned()))
         }
         Ok(_) => None,
     };

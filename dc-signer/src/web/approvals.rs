@@ -14,7 +14,6 @@ use super::page::{self, ApprovalRow, ApprovalsPage};
 use super::parts::At;
 use crate::authority;
 use crate::authority::approvals::{Approved, Asked};
-use dc_pki::clock;
 use dc_store::registry::Reason;
 
 /// The acts that wait, and those that did.
@@ -22,7 +21,7 @@ pub(super) async fn list(
     State(web): State<Arc<Web>>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let now = clock::now()?;
+    let now = web.now()?;
     let approvals = web.authority.approvals().await?;
     let mut rows = Vec::with_capacity(approvals.len());
     for approval in &approvals {
@@ -71,7 +70,7 @@ pub(super) async fn decide(
 ) -> Result<Response, PageError> {
     let number = number.parse().map_err(|_| PageError::NotFound)?;
     let visitor = visitor.manager()?;
-    let by = visitor.operator().act(clock::now()?);
+    let by = visitor.operator().act(web.now()?);
     let who = visitor.operator();
     match verdict.as_str() {
         "approve" => {

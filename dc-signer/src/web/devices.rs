@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 use pki_types::UnixTime;
 use serde::Deserialize;
@@ -12,13 +13,13 @@ use serde::Deserialize;
 use super::Web;
 use super::access::Visitor;
 use super::act::Act;
-use super::error::{PageError, see_other};
-use super::page::{self, DevicePage, DevicesPage, Search};
+use super::error::{PageError, see_other, sentence};
+use super::page::{self, DevicePage, DevicesPage, Ends, Search};
 use super::parts::{Asked, At};
-use crate::authority::{Filter, Find, Page};
-use dc_pki::clock;
-use dc_pki::names::{self, ZoneName};
-use dc_store::registry::{Device, DeviceId, Error, Sha256};
+use crate::access::export::{self, Format};
+use crate::authority::{Filter, Find, Listed, Page};
+use dc_pki::names::ZoneName;
+use dc_store::registry::{self, ActivationCode, Device, DeviceId, Error};
 
 /// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]
@@ -35,18 +36,35 @@ pub(super) struct Fields {
     clone: String,
     #[serde(default)]
     after: String,
+    #[serde(default)]
+    before: String,
+    /// How a file is to be written.
+    #[serde(default)]
+    format: String,
 }
 
 impl Fields {
-    fn search(self) -> Result<Search, Error> {
-        Ok(Search {
+    /// The search; and the text of it, unless that is none to search for.
+    ///
+    /// Fails if the address has what no form of ours can have sent.
+    fn search(self) -> Result<(Search, Result<Option<registry::Search>, Error>), Error> {
+        let text = self.q.trim();
+        let meant = given(text).map(str::parse::<registry::Search>).transpose();
+        let ends = given(&self.ends).map(|text| Ends::of(text).ok_or(Error::BadState));
+        let search = Search {
+            // Of an activation code, only what is kept of it.
+            text: match &meant {
+                Ok(Some(meant)) => meant.to_string(),
+                Ok(None) | Err(_) => text.to_owned(),
+            },
             state: given(&self.state).map(str::parse).transpose()?,
             zone: given(&self.zone).map(str::to_owned),
-            ends_within: given(&self.ends).and_then(|hours| hours.parse().ok()),
+            ends: ends.transpose()?,
             possible_clone: self.clone == "1",
             after: given(&self.after).map(str::parse).transpose()?,
-            text: self.q.trim().to_owned(),
-        })
+            before: given(&self.before).map(str::parse).transpose()?,
+        };
+        Ok((search, meant))
     }
 }
 
@@ -54,15 +72,25 @@ fn given(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
+fn filter(
+    search: &Search,
+    meant: Option<registry::Search>,
+    now: UnixTime,
+) -> Result<Filter, Error> {
     let zone = search.zone.as_deref().map(ZoneName::parse).transpose();
     Ok(Filter {
         state: search.state,
         zone: zone.map_err(|_| Error::UnknownZone)?,
         possible_clone: search.possible_clone.then_some(true),
-        external_id_prefix: Some(search.text.clone()).filter(|text| !text.is_empty()),
-        expires_before: search.ends_within.map(|hours| later(now, hours)),
-        delegation: None,
+        expires_before: match search.ends {
+            Some(Ends::Ended) => Some(later(now, 0)),
+            Some(Ends::Within(hours)) => Some(later(now, hours)),
+            Some(Ends::HoldsNone) | None => None,
+        },
+        expires_from: matches!(search.ends, Some(Ends::Within(_))).then(|| later(now, 0)),
+        has_credential: matches!(search.ends, Some(Ends::HoldsNone)).then_some(false),
+        search: meant,
+        ..Filter::default()
     })
 }
 
@@ -78,44 +106,69 @@ pub(super) async fn list(
     visitor: Visitor,
     Asked(fields): Asked<Fields>,
 ) -> Result<Response, PageError> {
-    let now = clock::now()?;
+    let now = web.now()?;
     let bad = |source| PageError::BadSearch { source };
-    let search = fields.search().map_err(bad)?;
-    if let Some(device) = exact(&web, &search.text).await? {
-        web.gate.note_read(visitor.operator(), 1, now);
-        return Ok(see_other(&format!("/devices/{}", device.id)));
+    let is_secret = fields.q.trim().parse::<ActivationCode>().is_ok();
+    let (search, meant) = fields.search().map_err(bad)?;
+    if is_secret {
+        // The secret in it is to stay in no address.
+        return Ok(see_other(&search.first_page()));
     }
-    let filter = filter(&search, now).map_err(bad)?;
+    let (meant, fault) = match meant {
+        Ok(meant) => (meant, None),
+        Err(fault) => (None, Some(sentence(&fault.to_string()))),
+    };
+    let is_exact = meant.as_ref().is_some_and(registry::Search::is_exact);
+    let filter = filter(&search, meant, now).map_err(bad)?;
     let page = Page {
         after: search.after.clone(),
+        before: search.before.clone(),
         limit: PAGE,
+        count: true,
     };
-    let listed = web.authority.list_devices(&filter, &page).await?;
-    let rows = listed.devices.len();
-    web.gate.note_read(visitor.operator(), rows, now);
-    let zones = web.authority.zones().await?;
+    let listed = match fault {
+        None => web.authority.list_devices(&filter, &page).await?,
+        Some(_) => Listed::default(),
+    };
+    web.gate
+        .note_read(visitor.operator(), listed.devices.len(), now);
+    if let ([device], true, false) = (&listed.devices[..], is_exact, search.is_filtered()) {
+        return Ok(see_other(&format!("/devices/{}", device.id)));
+    }
+    let status = match fault {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::BAD_REQUEST,
+    };
     let page = DevicesPage {
         search: &search,
+        fault,
         listed: &listed,
-        zones: &zones,
+        zones: &web.authority.zones().await?,
         now,
     };
-    Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
+    Ok(page::respond(status, page.render(&visitor.who())))
 }
 
-/// The device with this id, name or enrolment key.
-async fn exact(web: &Web, text: &str) -> Result<Option<Device>, PageError> {
-    let finds = [
-        text.parse::<DeviceId>().ok().map(Find::Id),
-        text.parse::<Sha256>().ok().map(Find::Key),
-        names::parse(text).ok().map(Find::Name),
-    ];
-    for find in finds.into_iter().flatten() {
-        if let Some(device) = web.authority.find_device(&find).await? {
-            return Ok(Some(device));
-        }
+/// All devices that fit a search, as a file.
+pub(super) async fn export(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Asked(fields): Asked<Fields>,
+) -> Result<Response, PageError> {
+    let now = web.now()?;
+    let format = Format::of(&fields.format).ok_or(PageError::BadForm)?;
+    let asked = fields
+        .search()
+        .and_then(|(search, meant)| filter(&search, meant?, now));
+    let filter = asked.map_err(|source| PageError::BadSearch { source })?;
+    let by = visitor.operator().act(now);
+    let mut file = export::devices(&web.authority, filter, format, by).await?;
+    let name = format!("attachment; filename=\"devices.{}\"", format.name());
+    // It is made of letters of our own.
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        file.headers_mut().insert(CONTENT_DISPOSITION, name);
     }
-    Ok(None)
+    Ok(file)
 }
 
 /// The act that was just done, to be confirmed.
@@ -134,7 +187,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let device = find(&web, &id).await?;
     let history = web.authority.history(device.id, HISTORY).await?;
-    let now = clock::now()?;
+    let now = web.now()?;
     web.gate.note_read(visitor.operator(), 1, now);
     let page = DevicePage {
         device: &device,

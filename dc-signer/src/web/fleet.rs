@@ -14,7 +14,6 @@ use super::access::Visitor;
 use super::error::PageError;
 use super::page::{self, FleetPage};
 use crate::authority::{self, Authority, Fleet};
-use dc_pki::clock;
 
 /// The fleet, as it was counted last.
 #[derive(Default)]
@@ -55,7 +54,7 @@ pub(super) async fn show(
     State(web): State<Arc<Web>>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let now = clock::now()?;
+    let now = web.now()?;
     let count = web.fleet.count(&web.authority, now).await?;
     let zones = web.authority.zones().await?;
     let renewals = web.authority.renewals();

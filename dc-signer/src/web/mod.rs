@@ -30,10 +30,12 @@ use axum::http::header::ACCEPT;
 use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
+use pki_types::UnixTime;
 
-use crate::access::Gate;
+use crate::access::{Gate, export};
 use crate::authority::Authority;
 use csrf::Csrf;
+use dc_pki::clock;
 use session::Sessions;
 
 /// The state that pages share.
@@ -43,20 +45,35 @@ pub struct Web {
     sessions: Sessions,
     csrf: Csrf,
     fleet: fleet::Counted,
+    clock: Clock,
 }
+
+/// A clock, which says the time.
+type Clock = fn() -> Result<UnixTime, dc_pki::Error>;
 
 impl Web {
     /// Pages of the authority behind a gate. Nobody is signed in yet.
     ///
     /// Fails with [`dc_pki::Error::Randomness`].
     pub fn new(gate: Arc<Gate>) -> Result<Arc<Self>, dc_pki::Error> {
+        Self::with_clock(gate, clock::now)
+    }
+
+    /// The same at the time that a clock says.
+    fn with_clock(gate: Arc<Gate>, clock: Clock) -> Result<Arc<Self>, dc_pki::Error> {
         Ok(Arc::new(Self {
             authority: gate.authority().clone(),
             gate,
             sessions: Sessions::default(),
             csrf: Csrf::new()?,
             fleet: fleet::Counted::default(),
+            clock,
         }))
+    }
+
+    /// The time.
+    fn now(&self) -> Result<UnixTime, dc_pki::Error> {
+        (self.clock)()
     }
 }
 
@@ -68,6 +85,7 @@ impl fmt::Debug for Web {
             sessions: _,
             csrf: _,
             fleet: _,
+            clock: _,
         } = self;
         f.debug_struct("Web")
             .field("authority", authority)
@@ -80,6 +98,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
     Router::new()
         .route("/", get(fleet::show))
         .route("/devices", get(devices::list))
+        .route(export::PAGE, get(devices::export))
         .route("/devices/{id}", get(devices::show))
         .route("/devices/{id}/{act}", get(acts::ask).post(acts::act))
         .route("/approvals", get(approvals::list))

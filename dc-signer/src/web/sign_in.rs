@@ -17,7 +17,6 @@ use super::page;
 use super::parts::Asked;
 use super::session::Sessions;
 use crate::authority;
-use dc_pki::clock;
 use dc_store::registry::{Access, Sha256};
 
 /// The path to go to afterwards.
@@ -54,7 +53,7 @@ pub(super) async fn sign_in(
     let next = ours(form.next.as_deref());
     let shown = Access::Token(Sha256::of(token.trim().as_bytes()));
     let refused = |why: &str| page::respond(StatusCode::FORBIDDEN, page::sign_in(next, Some(why)));
-    let operator = match web.authority.authenticate(&shown, clock::now()?).await {
+    let operator = match web.authority.authenticate(&shown, web.now()?).await {
         Ok(Some(operator)) => operator,
         Ok(None) => {
             tracing::info!("sign-in refused: the token is unknown");

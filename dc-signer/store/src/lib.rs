@@ -31,7 +31,7 @@ mod types;
 pub use act::Act;
 pub use error::Error;
 use export::{ExportError, ExportFiles};
-pub use filter::{Filter, Listed, Page};
+pub use filter::{Counted, Filter, Listed, Page};
 pub use hosts::{UrlFault, check_url};
 pub use in_use::InUse;
 pub use location::{Location, Urls, check_permissions, look, migrate, open, open_knowing};

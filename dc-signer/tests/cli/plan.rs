@@ -118,7 +118,7 @@ and nothing issued with it is valid after        6 d 20 h
 a client 6 h behind refuses a device             2.6 % of the time
 
 SPACE                           SQLITE   POSTGRESQL
-devices, names and the history  5.8 MB   7.8 MB
+devices, names and the history  5.9 MB   8.1 MB
 audit log, a year               46.1 MB  62.7 MB
 the same in archives            96.7 MB  96.7 MB
 the same, compressed            29.9 MB  29.9 MB

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::ready::command;
 use crate::rig::Rig;
 use crate::router::{Router, csr};
 
@@ -68,7 +69,49 @@ fn lists_have_pages_and_filters_and_exports_have_all() {
     assert_eq!(export[2499]["external_id"], "box-2499");
     let none = rig.admin().get("/v1/admin/devices?state=active").ok();
     assert_eq!(none["devices"], json!([]));
+    assert!(none.get("count").is_none() && none.get("crowded").is_none());
+    let found = "search=BOX-1&has_credential=false&count=true&limit=2";
+    let page = rig
+        .admin()
+        .get(&format!("/v1/admin/devices?{found}&before=box-1004"))
+        .ok();
+    assert_eq!(page["devices"][0]["external_id"], "box-1002");
+    assert_eq!(
+        (&page["previous"], &page["next"]),
+        (&json!("box-1002"), &json!("box-1003"))
+    );
+    assert_eq!(page["count"], json!({ "devices": 1000, "more": false }));
+    let page = rig.admin().get("/v1/admin/devices?count=true&limit=1").ok();
+    assert_eq!(page["count"], json!({ "devices": 1000, "more": true }));
+    let name = export[7]["name"].as_str().unwrap();
+    let page = rig
+        .admin()
+        .get(&format!("/v1/admin/devices?search={name}"))
+        .ok();
+    assert_eq!(page["devices"][0]["external_id"], "box-0007");
+    let csv = rig
+        .admin()
+        .get("/v1/admin/devices/export?search=Box-24&format=csv");
+    let rows: Vec<&str> = csv.body.lines().collect();
+    assert!(rows[0].starts_with("external_id,id,name,zone,state,"));
+    assert!(
+        rows.len() == 101 && rows[100].starts_with("box-2499,"),
+        "{csv:?}"
+    );
+    let now = export[7]["created"].as_u64().unwrap();
+    let ends = format!(
+        "/v1/admin/devices?expires_from={now}&expires_before={}",
+        now + 9
+    );
+    assert_eq!(rig.admin().get(&ends).ok()["devices"], json!([]));
+    rig.admin()
+        .get("/v1/admin/devices/export?format=exe")
+        .refused(400, "bad-request");
     for bad in [
+        "search=",
+        "search=a%0Ab",
+        "before=",
+        "count=yes",
         "limit=0",
         "limit=1001",
         "state=lost",
@@ -84,6 +127,56 @@ fn lists_have_pages_and_filters_and_exports_have_all() {
             .get(&format!("/v1/admin/devices/{id}"))
             .refused(404, "not-found");
     }
+}
+
+#[test]
+fn the_command_line_finds_devices_as_the_pages_do() {
+    let rig = Rig::start();
+    let name = rig.add("Box-1")["name"].as_str().unwrap().to_owned();
+    rig.add("box-2");
+    let (_, enrolled) = Router::enrolled(&rig, "box-3");
+    let config = rig.data().join("config.toml");
+    for (arguments, found) in [
+        (&["--search", "BOX"][..], &["Box-1", "box-2", "box-3"][..]),
+        (&["--search", &name][..], &["Box-1"][..]),
+        (
+            &["--search", "box", "--no-credential"][..],
+            &["Box-1", "box-2"][..],
+        ),
+        (&["--search", "box", "--not-ended"][..], &["box-3"][..]),
+        (&["--search", "box", "--ended"][..], &[][..]),
+        (
+            &["--search", "box", "--not-ended", "--expires-within", "8d"][..],
+            &["box-3"][..],
+        ),
+        (
+            &["--search", "box", "--not-ended", "--expires-within", "1h"][..],
+            &[][..],
+        ),
+    ] {
+        let (done, said) = command(&[&["devices", "list"][..], arguments].concat(), &config);
+        assert!(done, "{said}");
+        let ids: Vec<&str> = said
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| word.to_lowercase().starts_with("box-"))
+            .collect();
+        assert_eq!(ids, found, "{arguments:?}: {said}");
+    }
+    let export = ["devices", "export", "--csv", "--search", "box-3"];
+    let (done, said) = command(&export, &config);
+    assert!(done, "{said}");
+    let rows: Vec<&str> = said.lines().collect();
+    assert!(rows[0].starts_with("external_id,id,name,"), "{said}");
+    assert!(
+        rows[1].contains(enrolled["name"].as_str().unwrap()),
+        "{said}"
+    );
+    let (done, said) = command(&["devices", "list", "--search", ""], &config);
+    assert!(
+        !done && said.contains("a search has 1 to 256 characters"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use pki_types::UnixTime;
 
 use super::{
-    Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
+    Device, DeviceCount, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential,
+    Slot, Zone,
 };
 use crate::authority::BothFormsWarning;
 use dc_store::registry::{self, Sha256};
-use dc_store::{History, Listed};
+use dc_store::{Counted, History, Listed};
 
 impl From<&registry::Device> for Device {
     fn from(device: &registry::Device) -> Self {
@@ -69,10 +70,20 @@ impl From<&registry::Held> for HeldCredential {
 }
 
 impl From<&Listed> for DevicePage {
-    fn from(Listed { devices, next }: &Listed) -> Self {
+    fn from(listed: &Listed) -> Self {
+        let Listed {
+            devices,
+            next,
+            previous,
+            count,
+            crowded,
+        } = listed;
         Self {
             devices: devices.iter().map(Device::from).collect(),
             next: next.as_ref().map(ToString::to_string),
+            previous: previous.as_ref().map(ToString::to_string),
+            count: count.map(|Counted { devices, more }| DeviceCount { devices, more }),
+            crowded: crowded.iter().map(|way| way.as_str().to_owned()).collect(),
         }
     }
 }

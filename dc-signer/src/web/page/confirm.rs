@@ -9,14 +9,23 @@ use super::show::{distance, name, state};
 use crate::web::act::Act;
 use dc_store::registry::{Device, Reason};
 
+/// A field of the form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::web) enum Field {
+    /// The reason or ticket.
+    Reason,
+    /// The box to tick before what cannot be undone.
+    Sure,
+}
+
 /// The data of the page.
 pub(in crate::web) struct ConfirmPage<'a> {
     /// The device.
     pub(in crate::web) device: &'a Device,
     /// The act to confirm.
     pub(in crate::web) act: Act,
-    /// The reason why it was not done, after the form was sent.
-    pub(in crate::web) missing: Option<String>,
+    /// The field for which it was not done, and why, after the form was sent.
+    pub(in crate::web) missing: Option<(Field, String)>,
     /// The reason as it was given in the form.
     pub(in crate::web) reason: &'a str,
     /// The time of the page.
@@ -37,8 +46,8 @@ impl ConfirmPage<'_> {
                     dt { "State" } dd { (state(device.state)) }
                 }
                 ul.means { @for line in self.means() { li { (line) } } }
-                @if let Some(missing) = &self.missing {
-                    p.notice.severe role="alert" { (missing) }
+                @if let Some((_, missing)) = &self.missing {
+                    p #missing.notice.severe role="alert" { (missing) }
                 }
                 form action={ (address) "/" (self.act.path()) } method="post" {
                     (token(who))
@@ -54,22 +63,33 @@ impl ConfirmPage<'_> {
         page(question(self.act), who, Place::Device, main)
     }
 
+    /// True if it was not done for this field.
+    fn lacks(&self, field: Field) -> bool {
+        self.missing
+            .as_ref()
+            .is_some_and(|(missing, _)| *missing == field)
+    }
+
     /// For the audit log.
     fn why(&self) -> Markup {
         let is_needed = self.act.action().wants_reason();
+        let lacks = self.lacks(Field::Reason);
         html! {
             label for="reason" { "Reason or ticket" @if !is_needed { " (may be left out)" } }
             input #reason type="text" name="reason" value=(self.reason) required[is_needed]
-                minlength=(Reason::MIN_LEN) maxlength=(Reason::MAX_LEN) autocomplete="off" aria-describedby="reason-help";
+                minlength=(Reason::MIN_LEN) maxlength=(Reason::MAX_LEN) autocomplete="off"
+                aria-invalid=[lacks.then_some("true")] aria-describedby=(if lacks { "missing reason-help" } else { "reason-help" });
             p #reason-help.small { "It stands in the audit log with your name." }
         }
     }
 
     /// For what cannot be undone.
     fn sure(&self) -> Markup {
+        let lacks = self.lacks(Field::Sure);
         html! {
             div.tick {
-                input #sure type="checkbox" name="sure" value="yes" required;
+                input #sure type="checkbox" name="sure" value="yes" required aria-invalid=[lacks.then_some("true")]
+                    aria-describedby=[lacks.then_some("missing")];
                 label for="sure" { "I know that this cannot be undone" }
             }
         }
@@ -139,7 +159,7 @@ mod tests {
         let page = ConfirmPage {
             device: &device(),
             act,
-            missing: missing.map(str::to_owned),
+            missing: missing.map(|why| (Field::Reason, why.to_owned())),
             reason: "<b>",
             now: at(NOW),
         };

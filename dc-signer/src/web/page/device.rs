@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use super::bar::{Part, stacked};
 use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
-use super::show::{distance, hash, moment, name, state, urgency, when};
+use super::show::{distance, foreign, hash, moment, name, state, urgency, when};
 use crate::authority::History;
 use crate::web::act::{Act, may_act};
 use dc_pki::time::Span;
@@ -210,7 +210,7 @@ impl DevicePage<'_> {
                         dt { "Next enrolment key" } dd { (hash(&next.spki_sha256)) br; span.far { "since " (distance(next.since, self.now)) } }
                     }
                     @if let Some(made) = &device.manufactured {
-                        dt { "Manufacturer" } dd { (made.manufacturer) ", serial number " code { (made.serial) } }
+                        dt { "Manufacturer" } dd { (foreign(&made.manufacturer)) ", serial number " code { (foreign(&made.serial)) } }
                     }
                     dt { "Slot and epoch" } dd { (device.slot) ", " (device.epoch) }
                     dt { "Added" } dd { (when(device.created, self.now)) }
@@ -339,13 +339,13 @@ mod tests {
         let mut device = device();
         device.manufactured = Some(Manufactured {
             manufacturer: "acme".into(),
-            serial: "<b>1".into(),
+            serial: "<b>1\u{202e}2".into(),
         });
         let page = rendered(&device, &History::default(), None, Role::Viewer);
         let fingerprint = key(1).to_string();
         for words in [
             fingerprint.as_str(),
-            "&lt;b&gt;1",
+            "<bdi>&lt;b&gt;1\\u{202e}2</bdi>",
             "85 percent",
             "Ends in 5 d 20 h",
             "a life of 6 d 20 h",

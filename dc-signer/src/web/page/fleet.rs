@@ -164,7 +164,7 @@ impl FleetPage<'_> {
         html! {
             section.card aria-labelledby="zones" {
                 h2 #zones { "Zones" }
-                div.scroll tabindex="0" role="region" aria-labelledby="zones" {
+                div.scroll tabindex="0" role="region" aria-label="Table of zones" {
                     table {
                         caption { "Devices of each zone by state" }
                         thead {
@@ -213,7 +213,7 @@ impl FleetPage<'_> {
         html! {
             section.card aria-labelledby="slots" {
                 h2 #slots { "Delegation certificates" }
-                div.scroll tabindex="0" role="region" aria-labelledby="slots" {
+                div.scroll tabindex="0" role="region" aria-label="Table of delegation certificates" {
                     table {
                         caption { "The slots of each zone" @if gone > 0 { ", without the " (gone) " that are gone" } }
                         thead {
@@ -260,7 +260,7 @@ const BY_INTEREST: [State; 4] = [
 struct Ends {
     text: &'static str,
     class: &'static str,
-    /// The search for these and those before.
+    /// The search for these and those that end sooner, or have.
     hours: Option<u32>,
     devices: u64,
 }

@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 
 use super::show::moment;
 use crate::web::assets::{ICON, style_address};
-use dc_store::registry::Role;
+use dc_store::registry::{Role, Search};
 
 /// The operator who is looking.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ fn search() -> Markup {
     html! {
         form.find action="/devices" role="search" {
             label.hidden for="find" { "Find a device" }
-            input #find type="search" name="q" maxlength="256" placeholder="External id, name or device id"
+            input #find type="search" name="q" maxlength=(Search::MAX_LEN) placeholder="External id, name, serial, key…"
                 autocomplete="off" autocapitalize="none" spellcheck="false";
             button.quiet type="submit" { "Find" }
         }

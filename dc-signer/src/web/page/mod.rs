@@ -21,9 +21,9 @@ use axum::response::{IntoResponse, Response};
 use maud::Markup;
 
 pub(super) use approvals::{ApprovalRow, ApprovalsPage};
-pub(super) use confirm::ConfirmPage;
+pub(super) use confirm::{ConfirmPage, Field};
 pub(super) use device::DevicePage;
-pub(super) use devices::{DevicesPage, Search};
+pub(super) use devices::{DevicesPage, Ends, Search};
 pub(super) use fleet::FleetPage;
 pub(super) use layout::{Who, fault};
 pub(super) use show::encoded;

@@ -6,6 +6,7 @@ use pki_types::UnixTime;
 
 use crate::authority::Fleet;
 use dc_pki::names::ZoneName;
+use dc_pki::text::Foreign;
 use dc_pki::time::{Moment, Span};
 use dc_store::registry::{Sha256, State};
 
@@ -48,6 +49,11 @@ pub(super) fn devices(count: u64) -> String {
         1 => "1 device".to_owned(),
         count => format!("{} devices", number(count)),
     }
+}
+
+/// Text that a stranger wrote, so that it turns nothing around it.
+pub(super) fn foreign(text: &str) -> Markup {
+    html! { bdi { (Foreign(text).to_string()) } }
 }
 
 /// All of a hash, to be copied.

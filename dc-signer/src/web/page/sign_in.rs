@@ -10,13 +10,14 @@ pub(in crate::web) fn sign_in(next: &str, refused: Option<&str>) -> Markup {
         div.narrow.card {
             h1 { "Sign in" }
             @if let Some(why) = refused {
-                p.notice.severe role="alert" { (why) }
+                p #refused.notice.severe role="alert" { (why) }
             }
             form action="/sign-in" method="post" {
                 input type="hidden" name="next" value=(next);
                 label for="token" { "Your operator's token" }
                 input #token type="password" name="token" required maxlength="256" autocomplete="current-password"
-                    autocapitalize="none" spellcheck="false" autofocus aria-describedby="token-help";
+                    autocapitalize="none" spellcheck="false" autofocus aria-invalid=[refused.is_some().then_some("true")]
+                    aria-describedby=(if refused.is_some() { "refused token-help" } else { "token-help" });
                 p #token-help.small { "It begins with " code { "dcs_" } ". An operator's certificate in your browser needs no token." }
                 button.primary type="submit" { "Sign in" }
             }

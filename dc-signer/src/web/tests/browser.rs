@@ -1,5 +1,6 @@
 //! A real browser signs in, searches, and suspends a device; its pictures are kept to be looked at.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
+use super::axe;
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::access;
@@ -18,17 +20,22 @@ use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
 
+/// The keys, as WebDriver has them.
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+
 const WINDOWS: [Window; 4] = [
     window("desktop-light", 1280, 900, false, false),
     window("desktop-dark", 1280, 900, false, true),
-    window("phone-light", 390, 844, true, false),
-    window("phone-dark", 390, 844, true, true),
+    window("phone-light", 360, 780, true, false),
+    window("phone-dark", 360, 780, true, true),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_signs_in_searches_and_suspends_a_device() {
     let database = Database::sqlite().await;
     fleet::many(&database.store, clock::now().unwrap()).await;
+    fleet::approvals(&database.store, clock::now().unwrap()).await;
     let (gate, _data) = access::testing::gate(database.store.clone()).await;
     let web = Web::new(gate).unwrap();
     let (address, folder) = serve(web).await;
@@ -45,22 +52,29 @@ async fn an_operator_signs_in_searches_and_suspends_a_device() {
 fn drive(browser: &Browser, address: SocketAddr) {
     let tour = Tour {
         browser,
+        findings: RefCell::default(),
         site: format!("https://localhost:{}", address.port()),
     };
     tour.sign_in(TOKEN);
     tour.look_at_the_fleet();
+    tour.use_the_keyboard_alone();
     tour.search();
     tour.suspend();
     tour.retire();
     tour.meet_a_hostile_name();
+    tour.approvals();
     tour.go_astray();
     tour.sign_out();
     tour.sign_in(VIEWER);
     tour.only_look();
+    let findings = tour.findings.into_inner();
+    assert!(findings.is_empty(), "{findings:#?}");
 }
 
 struct Tour<'a> {
     browser: &'a Browser,
+    /// What sticks out of a window, and what axe-core has found.
+    findings: RefCell<Vec<String>>,
     site: String,
 }
 
@@ -99,13 +113,72 @@ impl Tour<'_> {
         self.pictures("ending");
     }
 
+    /// From the top of a page to a device's, by keys that every keyboard has.
+    fn use_the_keyboard_alone(&self) {
+        self.browser.open(&format!("{}/devices", self.site));
+        self.says("of 300");
+        self.browser.press(TAB);
+        assert_eq!(self.focus("textContent"), "Skip to the content");
+        let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+        assert_eq!(
+            self.browser.script(outline),
+            "solid",
+            "the focus is to be seen"
+        );
+        let place = "return document.activeElement.getBoundingClientRect().left";
+        assert!(self.browser.script(place).as_f64() >= Some(0.0));
+        self.browser.press(ENTER);
+        self.browser.press(TAB);
+        assert_eq!(self.focus("id"), "q");
+        self.browser.press("customer-10777/1");
+        for id in ["state", "zone", "ends", "clone"] {
+            self.browser.press(TAB);
+            assert_eq!(self.focus("id"), id);
+        }
+        self.browser.press(TAB);
+        self.browser.press(ENTER);
+        self.says("1 device, by external id");
+        assert!(
+            self.browser.url().contains("q=customer-10777%2F1"),
+            "{}",
+            self.browser.url()
+        );
+    }
+
+    /// A property of what has the focus.
+    fn focus(&self, property: &str) -> String {
+        let script = format!("return document.activeElement.{property}");
+        self.browser.script(&script).as_str().unwrap().to_owned()
+    }
+
+    /// One that waits, and one that does not any more.
+    fn approvals(&self) {
+        self.browser.open(&format!("{}/approvals", self.site));
+        self.says("retire 1 devices");
+        self.says("Before");
+        self.pictures("approvals");
+    }
+
     fn search(&self) {
         self.browser
             .open(&format!("{}/devices?q=customer-1", self.site));
-        self.says("50 devices of more");
+        self.says("50 devices of 270");
         self.pictures("devices");
         self.browser.click("a[rel=next]");
         self.says("First page");
+        self.browser.click("a[rel=prev]");
+        self.is_at("/devices?q=customer-1&before=customer-11887%2F1");
+        self.says("50 devices of 270");
+        self.browser
+            .open(&format!("{}/devices?q=nobody&state=active", self.site));
+        self.says("No device fits nobody and the filters");
+        self.pictures("none");
+        self.browser.click("main a[href='/devices?q=nobody']");
+        self.says("No device fits nobody.");
+        self.browser
+            .open(&format!("{}/devices?q={}", self.site, "x".repeat(257)));
+        self.says("A search has 1 to 256 characters");
+        self.pictures("no-search");
         self.browser.open(&self.site);
         self.browser.enter("#find", "customer-10777/1");
         self.browser.click(".find button");
@@ -134,6 +207,17 @@ impl Tour<'_> {
         self.browser.enter("#reason", "NOC-4711");
         self.browser.click("main form button");
         assert!(self.browser.url().ends_with("/retire"));
+        // Whoever's browser does not ask is told by the page, at the field.
+        self.browser
+            .script("document.querySelector('main form').noValidate = true");
+        self.browser.click("main form button");
+        self.says("tick the box first");
+        assert_eq!(
+            self.browser
+                .script("return document.querySelector('#sure').getAttribute('aria-describedby')"),
+            "missing"
+        );
+        self.pictures("unconfirmed");
         self.browser.click("#sure");
         self.browser.click("main form button");
         self.says("The device is retired.");
@@ -189,27 +273,26 @@ impl Tour<'_> {
         assert!(is_there, "{} is not {address}", self.browser.url());
     }
 
-    /// Takes a picture in each window, and checks that nothing sticks out of it.
+    /// Takes a picture in each window, and checks that nothing sticks out of it and that all can use it.
     fn pictures(&self, name: &str) {
         let folder = pictures_folder();
         for window in WINDOWS {
             self.browser.become_window(window);
             let width = "return document.documentElement.scrollWidth";
             let width = self.browser.script(width).as_u64().unwrap();
-            assert!(
-                width <= window.width.into(),
-                "{name} {}: {width}",
-                window.name
-            );
+            let too_wide = (width > window.width.into()).then(|| format!("{width} pixels wide"));
             self.browser
                 .picture(&folder.join(format!("{name}-{}.png", window.name)));
+            let found = axe::findings(self.browser).into_iter().chain(too_wide);
+            let found = found.map(|finding| format!("{name} {}: {finding}", window.name));
+            self.findings.borrow_mut().extend(found);
         }
         self.browser.become_window(WINDOWS[0]);
     }
 }
 
 /// Below `target/`, wherever that is.
-fn pictures_folder() -> PathBuf {
+pub(super) fn pictures_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let target = program
         .ancestors()
@@ -222,7 +305,7 @@ fn pictures_folder() -> PathBuf {
 }
 
 /// The pages as the service serves them: over TLS, through its listener.
-async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
+pub(super) async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
     let folder = TempDir::new().unwrap();
     let [certificate, key] = ["chain.pem", "key.pem"].map(|name| folder.path().join(name));
     let own = KeyPair::generate().unwrap();
@@ -273,7 +356,13 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
     }
 }
 
-const fn window(name: &'static str, width: u32, height: u32, mobile: bool, dark: bool) -> Window {
+pub(super) const fn window(
+    name: &'static str,
+    width: u32,
+    height: u32,
+    mobile: bool,
+    dark: bool,
+) -> Window {
     Window {
         name,
         width,

@@ -75,6 +75,20 @@ impl Browser {
         )
     }
 
+    /// The browser's own words about the page, by a script that calls back: `arguments[0]` is the value, `arguments[1]` whom to call.
+    pub(super) fn script_with(&self, script: &str, value: &Value) -> Value {
+        let body = json!({ "script": script, "args": [value] });
+        self.command("POST", "/execute/async", &body)
+    }
+
+    /// Types into what has the focus.
+    pub(super) fn press(&self, keys: &str) {
+        let element = self.command("GET", "/element/active", &json!({}));
+        let element = element[ELEMENT].as_str().expect("something has the focus");
+        let path = format!("/element/{element}/value");
+        self.command("POST", &path, &json!({ "text": keys }));
+    }
+
     /// Types into what a selector finds.
     pub(super) fn enter(&self, selector: &str, text: &str) {
         let path = format!("/element/{}/value", self.find(selector));
@@ -127,8 +141,24 @@ impl Browser {
 
     /// A picture of the whole page, however long it is.
     pub(super) fn picture(&self, file: &Path) {
-        let parameters = json!({ "format": "png", "captureBeyondViewport": true });
-        let picture = self.devtools("Page.captureScreenshot", &parameters);
+        self.capture(
+            file,
+            &json!({ "format": "png", "captureBeyondViewport": true }),
+        );
+    }
+
+    /// From now on no window has scrollbars.
+    pub(super) fn hide_scrollbars(&self) {
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+    }
+
+    /// A picture of what is to be seen in the window.
+    pub(super) fn window(&self, file: &Path) {
+        self.capture(file, &json!({ "format": "png" }));
+    }
+
+    fn capture(&self, file: &Path, parameters: &Value) {
+        let picture = self.devtools("Page.captureScreenshot", parameters);
         let data = BASE64.decode(picture["data"].as_str().unwrap().as_bytes());
         std::fs::write(file, data.unwrap()).unwrap();
     }
@@ -138,7 +168,7 @@ impl Browser {
         let body = json!({ "using": "css selector", "value": selector });
         let found = || {
             let answer = self.try_command("POST", "/element", &body);
-            let element = answer.get("element-6066-11e4-a52e-4f735466cecf")?;
+            let element = answer.get(ELEMENT)?;
             element.as_str().map(str::to_owned)
         };
         assert!(
@@ -192,6 +222,9 @@ impl Drop for Browser {
         let _ = self.driver.wait();
     }
 }
+
+/// The key of an element in an answer.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// The `value` of an answer.
 fn answer(mut tcp: BufReader<TcpStream>) -> Value {

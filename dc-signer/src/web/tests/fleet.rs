@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use crate::authority::approvals::Asked;
 use crate::authority::tests::bench::first_operator;
+use crate::testing::Database;
 use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
 use dc_store::registry::{
     Access, Change, DelegationState, Device, DeviceId, Manufactured, Operator, Role, Sha256,
 };
-use dc_store::{Act, Find, Issuance, NewDelegation, NewDevice, NewZone, Store};
+use dc_store::{Act, Find, Issuance, Location, NewDelegation, NewDevice, NewZone, Store};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";
 pub(super) const VIEWER: &str = "dcs_token-of-victor";
@@ -93,6 +95,65 @@ pub(super) async fn many(store: &Store, now: UnixTime) {
         ("bad-csr", 2),
     ];
     store.count_refused(&refused, now).await.unwrap();
+}
+
+/// A hundred thousand, whose credentials end over the week that comes; says the enrolment key and the name of one of them.
+pub(super) async fn hundred_thousand(database: &Database, now: UnixTime) -> [String; 2] {
+    let store = &*database.store;
+    for name in ["cpe.example.com", "s07.lab.example.net"] {
+        zone(store, name, &[(DelegationState::Active, 60)], now).await;
+    }
+    let some = |number: u32| {
+        let zone = match number % 100 {
+            7 => "s07.lab.example.net",
+            _ => "cpe.example.com",
+        };
+        let external_id = format!("customer-{number:05}");
+        new_device(number, &external_id, zone, !number.is_multiple_of(20))
+    };
+    for thousand in 0..100 {
+        let new: Vec<NewDevice> = (0..1000).map(|one| some(thousand * 1000 + one)).collect();
+        store
+            .add_devices(&new, &by("operator:alice", now))
+            .await
+            .unwrap();
+    }
+    // As a day's work would leave them, without its records.
+    let (begin, life) = (now.as_secs() - 3600, 7 * DAY);
+    let numbered = |table| format!("CAST(substr({table}.external_id, 10) AS INTEGER)");
+    let end = format!("{begin} + {} * 37 % {life}", numbered("devices"));
+    database
+        .tamper(&format!(
+            "UPDATE devices SET issued = {end} - {LIFE}, expires = {end}, held_until = {end}, \
+             credential_sha256 = enrolment_key, credential_spki = enrolment_key WHERE state = 'active'; \
+             UPDATE devices SET state = 'suspended' WHERE {number} % 1000 = 3; \
+             UPDATE devices SET possible_clone = 1 WHERE {number} % 5000 = 1",
+            number = numbered("devices"),
+        ))
+        .await;
+    // A server does so by itself, sooner or later; nobody does for a file.
+    if let Location::Postgres(_) = database.location {
+        database.tamper("ANALYZE").await;
+    }
+    let one = some(77_777);
+    [one.key.unwrap().to_string(), one.name.to_string()]
+}
+
+/// Two retirements that take a second operator: one waits, and one was taken back.
+pub(super) async fn approvals(store: &Store, now: UnixTime) {
+    let (alice, by) = ("alice".parse().unwrap(), by("operator:alice", now));
+    let mut last = 0;
+    for number in [1, 2] {
+        let what = Asked::Retire {
+            devices: vec![some_device(number).id.to_string()],
+        };
+        let what = serde_json::to_string(&what).unwrap();
+        let asked = store
+            .ask_approval(&what, &alice, later(now, DAY), &by)
+            .await;
+        last = asked.unwrap().number;
+    }
+    store.refuse_approval(last, &alice, &by).await.unwrap();
 }
 
 fn some_device(number: u32) -> NewDevice {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::fleet::{HOSTILE, TOKEN, VIEWER};
 use super::site::Site;
-use dc_store::registry::{Action, State};
+use dc_store::registry::{Action, ActivationCode, State};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_suspends_resumes_and_retires_and_the_audit_log_says_who() {
@@ -214,16 +214,23 @@ async fn a_device_is_found_by_whatever_names_it() {
     let site = Site::new("customer-1").await;
     let cookie = site.signed_in(VIEWER).await;
     let device = &site.device;
+    let key = device.key.unwrap().to_string();
     for exact in [
         device.id.to_string(),
         device.name.to_string(),
-        device.key.unwrap().to_string(),
+        key.clone(),
+        key.to_uppercase(),
+        format!("https%3A%2F%2F{}%3A8443%2F", device.name),
     ] {
         let page = site.get(&format!("/devices?q={exact}"), &cookie).await;
         assert_eq!(page.to, site.address(""), "{exact}");
     }
     for (start, found) in [
         ("cust", true),
+        ("CUST", true),
+        ("Customer-1", true),
+        (&device.name.as_str()[..5], true),
+        (&key[..8], true),
         ("customer-1", true),
         ("ustomer", false),
         ("%25", false),
@@ -231,5 +238,106 @@ async fn a_device_is_found_by_whatever_names_it() {
         let page = site.get(&format!("/devices?q={start}"), &cookie).await;
         assert_eq!(page.text.contains(&site.address("")), found, "{start}");
     }
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secret_of_an_activation_code_stays_in_no_address_and_on_no_page() {
+    let site = Site::new("customer-1").await;
+    let cookie = site.signed_in(VIEWER).await;
+    let code = ActivationCode::random().unwrap();
+    let public = code.id().to_string();
+    let page = site
+        .get(
+            &format!("/devices?q={}&state=active", *code.expose()),
+            &cookie,
+        )
+        .await;
+    assert_eq!(page.to, format!("/devices?q={public}&state=active"));
+    let page = site.get(&page.to, &cookie).await;
+    assert!(
+        page.text.contains(&format!("value=\"{public}\"")),
+        "{}",
+        page.text
+    );
+    let path = format!("/devices/export?q={}&format=csv", *code.expose());
+    assert_eq!(site.get(&path, &cookie).await.status, StatusCode::OK);
+    let log = site.records().await;
+    let exports = log.iter().filter(|record| record.0 == Action::Export);
+    let scopes: Vec<_> = exports.map(|record| record.1.clone()).collect();
+    assert_eq!(scopes, [format!("search=\"{public}\"")]);
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_can_be_had_as_a_file_and_that_is_on_record() {
+    let site = Site::new("=customer,1").await;
+    let cookie = site.signed_in(VIEWER).await;
+    let query = "q=%3DCUSTOMER&state=active&ends=none";
+    for (format, kind, line) in [
+        (
+            "csv",
+            "text/csv; charset=utf-8; header=present",
+            "\"'=customer,1\",",
+        ),
+        (
+            "ndjson",
+            "application/x-ndjson",
+            "\"external_id\":\"=customer,1\"",
+        ),
+    ] {
+        let path = format!("/devices/export?{query}&format={format}");
+        assert_eq!(site.get(&path, "").await.status, StatusCode::SEE_OTHER);
+        let file = site.get(&path, &cookie).await;
+        assert_eq!(file.header("content-type"), kind);
+        let name = format!("attachment; filename=\"devices.{format}\"");
+        assert_eq!(file.header("content-disposition"), name);
+        assert!(file.text.contains(line), "{}", file.text);
+        assert!(
+            file.header("content-security-policy")
+                .starts_with("default-src 'none'")
+        );
+    }
+    for bad in [
+        "",
+        "&format=exe",
+        "&format=csv&state=asleep",
+        "&format=csv&q=a%0Ab",
+    ] {
+        let page = site
+            .get(
+                &format!("/devices/export?{}", &bad[bad.len().min(1)..]),
+                &cookie,
+            )
+            .await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST, "{bad}: {}", page.text);
+    }
+    let scope = "state=active search=\"=CUSTOMER\" has-credential=false";
+    let log = site.records().await;
+    for action in [Action::Export, Action::ExportEnd] {
+        let of_kind = log.iter().filter(|record| record.0 == action);
+        let scopes: Vec<_> = of_kind.map(|record| record.1.clone()).collect();
+        let end = if action == Action::Export {
+            ""
+        } else {
+            " rows=1"
+        };
+        assert_eq!(scopes, vec![format!("{scope}{end}"); 2]);
+    }
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_is_no_search_is_said_at_its_field() {
+    let site = Site::new("customer-1").await;
+    let cookie = site.signed_in(VIEWER).await;
+    let page = site.get("/devices?q=a%0Ab&state=active", &cookie).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert!(
+        page.text
+            .contains("A search has 1 to 256 characters in one line.")
+    );
+    assert!(page.text.contains("aria-invalid=\"true\""));
+    assert!(page.text.contains("<option value=\"active\" selected>"));
     site.end().await;
 }

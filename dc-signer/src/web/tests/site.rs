@@ -12,7 +12,7 @@ use crate::access;
 use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
-use dc_store::registry::{Device, State};
+use dc_store::registry::{Action, Device, State};
 
 /// The pages over a fresh database with one device.
 pub(super) struct Site {
@@ -84,6 +84,23 @@ impl Site {
     pub(super) async fn state(&self) -> State {
         let device = fleet::by_id(&self.database.store, self.device.id).await;
         device.state
+    }
+
+    /// The acts in the audit log with what they were done to, as soon as an export that was read has its end there.
+    pub(super) async fn records(&self) -> Vec<(Action, String)> {
+        let count =
+            |all: &[(Action, String)], wanted| all.iter().filter(|one| one.0 == wanted).count();
+        loop {
+            let records = self.database.store.audit_from(1, 1000).await.unwrap();
+            let entries = records.into_iter().map(|record| record.entry);
+            let all: Vec<_> = entries
+                .map(|entry| (entry.action, entry.scope.unwrap_or_default()))
+                .collect();
+            if count(&all, Action::Export) == count(&all, Action::ExportEnd) {
+                return all;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     pub(super) async fn end(self) {

@@ -80,6 +80,9 @@ pub enum Error {
     /// The roles of a zone are none of the known ones.
     #[error(transparent)]
     BadRoles(#[from] dc_pki::UnknownRoles),
+    /// A search is empty, too long, or of several lines.
+    #[error("a search has 1 to 256 characters in one line")]
+    BadSearch,
     /// A SHA-256 is not 64 hexadecimal digits in lower case.
     #[error(transparent)]
     BadSha256(#[from] dc_pki::BadSha256),

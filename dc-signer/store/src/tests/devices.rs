@@ -228,7 +228,11 @@ async fn lists_come_in_pages(db: &Database) {
     store.add_devices(&many, &by(NOW)).await.unwrap();
     let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
     loop {
-        let page = Page { after, limit: 10 };
+        let page = Page {
+            after,
+            limit: 10,
+            ..Page::default()
+        };
         let listed = store.list_devices(&Filter::default(), &page).await.unwrap();
         seen.extend(listed.devices.into_iter().map(|device| device.external_id));
         pages += 1;
@@ -258,8 +262,8 @@ async fn lists_are_filtered(db: &Database) {
     store.record(issuance(&device, 0)).await.unwrap();
     let ids = async |filter: Filter| {
         let page = Page {
-            after: None,
             limit: 100,
+            ..Page::default()
         };
         let listed = store.list_devices(&filter, &page).await.unwrap();
         assert_eq!(listed.next, None);
@@ -355,8 +359,8 @@ async fn text_that_no_database_takes_is_nobodys(db: &Database) {
         ..Filter::default()
     };
     let page = Page {
-        after: None,
         limit: 9,
+        ..Page::default()
     };
     let listed = store.list_devices(&filter, &page).await.unwrap();
     assert_eq!(listed.devices, []);

@@ -34,6 +34,7 @@ mod fleet;
 mod indexes;
 mod issuing;
 mod limits;
+mod listing;
 mod names;
 mod older;
 mod promises;

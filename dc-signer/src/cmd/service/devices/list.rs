@@ -6,9 +6,8 @@ use std::time::Duration;
 use dc_pki::clock;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Span;
-use dc_signer::authority::json;
-use dc_signer::authority::reads;
-use dc_store::registry::{Action, Device, Error as Registry, Role, Sha256, State};
+use dc_signer::authority::{csv, json, reads};
+use dc_store::registry::{Action, Device, Error as Registry, Role, Search, Sha256, State};
 use dc_store::{Filter, Page};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
@@ -34,9 +33,23 @@ struct Which {
     /// Only those that two devices seem to be
     #[arg(long)]
     clones: bool,
+    /// Only those whom this text means: the start of an external id or of a unique name, now or before, in capitals or small letters;
+    /// or a serial number, the SHA-256 of an enrolment key or of the latest credential (8 digits or more), or the first two groups of
+    /// an activation code
+    #[arg(long, value_name = "TEXT")]
+    search: Option<Search>,
     /// Only those whose credential ends within this time, or has ended: 6h, 2d
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     expires_within: Option<Duration>,
+    /// Only those whose credential has not ended
+    #[arg(long, conflicts_with = "ended")]
+    not_ended: bool,
+    /// Only those whose credential has ended
+    #[arg(long, conflicts_with = "expires_within")]
+    ended: bool,
+    /// Only those that hold no credential: they have not enrolled, or were replaced and have not since
+    #[arg(long, conflicts_with_all = ["ended", "not_ended", "expires_within"])]
+    no_credential: bool,
     /// Only those whose latest credential is under this slot of the zone, as 'zones list' has it: those that are still on a
     /// certificate that they are to leave
     #[arg(long, value_name = "SLOT", requires = "zone")]
@@ -63,6 +76,9 @@ pub(super) struct Args {
 pub(super) struct Export {
     #[command(flatten)]
     which: Which,
+    /// Write CSV for spreadsheets: the first line says what is in each column
+    #[arg(long)]
+    csv: bool,
 }
 
 impl Which {
@@ -76,7 +92,14 @@ impl Which {
             zone: self.zone.clone(),
             possible_clone: self.clones.then_some(true),
             external_id_prefix: self.prefix.clone(),
-            expires_before: self.expires_within.map(later),
+            expires_before: match self.ended {
+                // Those that end in this very second are not valid any more.
+                true => Some(later(Duration::from_secs(1))),
+                false => self.expires_within.map(later),
+            },
+            expires_from: self.not_ended.then(|| later(Duration::from_secs(1))),
+            has_credential: self.no_credential.then_some(false),
+            search: self.search.clone(),
             delegation: match (&self.zone, self.on_slot) {
                 (Some(zone), Some(slot)) => Some(certificate(open, zone, slot).await?),
                 _ => None,
@@ -134,11 +157,17 @@ impl Export {
                 // Before the first one is shown.
                 note(open, who, Action::Export, reads::filter(&filter)).await?;
                 let (mut all, mut rows) = (usize::MAX, 0usize);
+                if self.csv {
+                    out.write_all(csv::HEAD.as_bytes()).map_err(failed)?;
+                }
                 let done = each(open, &filter, &mut all, |device| {
                     bar.inc(1);
                     rows += 1;
-                    let json = json!(json::Device::from(device));
-                    writeln!(out, "{json}").map_err(failed)
+                    match self.csv {
+                        true => out.write_all(csv::line(device).as_bytes()),
+                        false => writeln!(out, "{}", json!(json::Device::from(device))),
+                    }
+                    .map_err(failed)
                 });
                 let done = done.await;
                 bar.finish_and_clear();
@@ -197,9 +226,20 @@ async fn each(
     let mut after = None;
     loop {
         let limit = u32::try_from(*left).unwrap_or(Page::MAX).min(Page::MAX);
-        let page = Page { after, limit };
+        let page = Page {
+            after,
+            limit,
+            ..Page::default()
+        };
         let store = open.store.pages().await;
+        let first = page.after.is_none();
         let listed = store.list_devices(filter, &page).await?;
+        for way in listed.crowded.iter().filter(|_| first) {
+            let words = way.words();
+            eprintln!(
+                "note: more {words} begin so than are looked at, and those are left out; give more of it"
+            );
+        }
         listed.devices.iter().try_for_each(&mut work)?;
         *left = left.saturating_sub(listed.devices.len());
         after = listed.next;

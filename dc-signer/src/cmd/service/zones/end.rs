@@ -84,8 +84,8 @@ async fn still_on(open: &Open, zone: &Zone, slot: u32) -> Result<Option<String>,
         ..Filter::default()
     };
     let page = Page {
-        after: None,
         limit: Page::MAX,
+        ..Page::default()
     };
     let listed = open.store.list_devices(&filter, &page).await?;
     Ok(match (listed.devices.len(), listed.next) {

@@ -23,6 +23,11 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// True of what asks the server which indexes there are.
+    pub(super) fn looks_at_indexes(&self) -> bool {
+        self.sql.contains("pg_catalog.pg_index ")
+    }
+
     /// The message without what differs each time: texts, bytes and numbers.
     pub(super) fn form(&self) -> String {
         let mut form = String::new();

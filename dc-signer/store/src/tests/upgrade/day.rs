@@ -348,8 +348,8 @@ async fn reads(store: &Store) {
         store.find_device(&find).await.unwrap().unwrap();
     }
     let page = Page {
-        after: None,
         limit: 3,
+        ..Page::default()
     };
     for filter in [
         Filter::default(),
@@ -360,9 +360,34 @@ async fn reads(store: &Store) {
             external_id_prefix: Some("customer".to_owned()),
             expires_before: Some(at(NOW + 60 * DAY)),
             delegation: Some(key("delegation")),
+            expires_from: Some(at(NOW)),
+            has_credential: Some(true),
+            search: Some(device.name.as_str().parse().unwrap()),
+        },
+        Filter {
+            state: Some(registry::State::Suspended),
+            search: Some("CUSTOMER".parse().unwrap()),
+            ..Filter::default()
+        },
+        Filter {
+            search: Some(key("delegation").to_string().parse().unwrap()),
+            ..Filter::default()
+        },
+        Filter {
+            possible_clone: Some(true),
+            has_credential: Some(false),
+            ..Filter::default()
         },
     ] {
-        store.list_devices(&filter, &page).await.unwrap();
+        for after in [None, Some(device.external_id.clone())] {
+            let page = Page {
+                before: Some(device.external_id.clone()),
+                count: true,
+                after,
+                ..page.clone()
+            };
+            store.list_devices(&filter, &page).await.unwrap();
+        }
     }
     store.history(device.id, 9).await.unwrap();
     store.fleet(at(NOW)).await.unwrap();
