@@ -5,6 +5,7 @@ mod browser;
 mod driver;
 mod fleet;
 mod large;
+mod pictures;
 mod requests;
 mod signing_in;
 mod site;
