@@ -195,7 +195,7 @@ mod tests {
 
         #[test]
         fn what_was_written_is_read_once_it_is_there_whatever_stands_behind(
-            host in "[a-z0-9]{1,20}(\\.[a-z0-9]{1,20}){0,3}\\.[a-z]{2,5}|\\[fd00::[0-9a-f]{1,4}\\]",
+            host in "[a-z0-9]{1,20}(\\.[a-z0-9]{1,20}){0,3}\\.[a-z]{2,5}|\\[fd00::[1-9a-f][0-9a-f]{0,3}\\]",
             port in 1u16..,
             version in "HTTP/1\\.[01]",
             fields in prop::collection::vec("[A-Za-z-]{1,20}:[ -~\t]{0,40}", 0..5),
