@@ -117,7 +117,7 @@ impl ApprovalsPage<'_> {
         html! {
             tr {
                 td { (moment(approval.asked)) }
-                td { (row.what) br; span.far { (approval.reason) } }
+                td.foreign { (row.what) br; span.far { (approval.reason) } }
                 td {
                     (approval.asked_by)
                     @if let Some(other) = &approval.decided_by { ", " (other) }

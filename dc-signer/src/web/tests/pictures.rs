@@ -26,19 +26,19 @@ const PICTURES: [(&str, Window, &str, &[&str]); 4] = [
     (
         "devices",
         window("laptop-dark", 840, 580, false, true),
-        "/devices?q=customer-1&state=active&ends=48",
+        "/devices?q=customer-1&state=active&ends=48#main",
         &["devices, by external id", "All of these as a file"],
     ),
     (
         "device",
-        window("laptop", 840, 400, false, false),
+        window("laptop", 840, 460, false, false),
         "/devices?q=customer-10777/1",
         &["Enrolment key (SHA-256)", "What was done"],
     ),
     (
         "phone",
         window("phone", 360, 640, true, false),
-        "/devices?ends=48#found",
+        "/devices?q=customer-1&ends=48#found",
         &["devices, by external id", "customer-1"],
     ),
 ];
