@@ -2,7 +2,7 @@
 //!
 //! Each counts for itself, so that no request waits for it, and they tell each other every few seconds. Meanwhile each has a share of
 //! what is left of a device's limit: so all of them together never let a device come more often than it may, however it spreads
-//! its requests, as long as each knows how many they are. A share that is used up is back three exchanges later.
+//! its requests, as long as each knows how many they are. A share that is used up is back five exchanges later.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -32,8 +32,9 @@ struct Count {
     full: Instant,
     /// Times that the others do not know of yet.
     untold: u32,
-    /// Times that they were told of in the last two exchanges, before which some may have had theirs.
-    told: [u32; 2],
+    /// Times that they were told of in the last exchanges. After two of these all others know of them; after four this signer knows of all
+    /// that anybody has counted without knowing of what others had counted meanwhile, and so of what is left to share.
+    told: [u32; 4],
 }
 
 impl Count {
@@ -41,7 +42,7 @@ impl Count {
         Self {
             full: now,
             untold: 0,
-            told: [0; 2],
+            told: [0; 4],
         }
     }
 
@@ -115,7 +116,7 @@ impl Together {
                 untold: count.untold.saturating_add(1),
                 ..count
             }),
-            false => Err(THREE_EXCHANGES),
+            false => Err(FIVE_EXCHANGES),
         }
     }
 
@@ -158,9 +159,10 @@ impl Together {
     ) {
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard
-                .values_mut()
-                .for_each(|count| count.told = [0, count.told[0]]);
+            for count in shard.values_mut() {
+                let [first, second, third, _] = count.told;
+                count.told = [0, first, second, third];
+            }
         }
         for (key, times) in told {
             if let Some(count) = self.shard(key).get_mut(key) {
@@ -203,7 +205,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 const SHARDS: usize = 16;
 /// An exchange comes every five seconds.
-const THREE_EXCHANGES: Duration = Duration::from_secs(15);
+const FIVE_EXCHANGES: Duration = Duration::from_secs(25);
 
 #[cfg(test)]
 mod tests {
