@@ -358,6 +358,36 @@ mod tests {
     }
 
     #[test]
+    fn no_address_is_better_than_another() {
+        let mut queue = Test::new();
+        let inside = [1, 2].map(|host| queue.arrive([10, host, 0, 1], 0));
+        let high = queue.arrive([203, 0, 113, 1], 0);
+        let flood: Vec<Id> = (3..7).map(|net| queue.arrive([10, net, 0, 1], 0)).collect();
+        // Four may wait: the last to come goes, not the one whose address is the last.
+        assert_eq!(
+            queue.told(),
+            [
+                Notice::Begin(inside[0]),
+                Notice::Begin(inside[1]),
+                Notice::Go(flood[3], Why::NoRoom)
+            ]
+        );
+        queue.leave(inside[0], 1);
+        queue.leave(inside[1], 1);
+        assert_eq!(queue.told(), [Notice::Begin(high), Notice::Begin(flood[0])]);
+        let mut queue = Test::new();
+        let _first = [203, 10].map(|net| queue.arrive([net, 0, 0, 1], 0));
+        let _second = [203, 10].map(|net| queue.arrive([net, 0, 0, 1], 0));
+        let low = queue.arrive([10, 0, 0, 2], 0);
+        let high = queue.arrive([203, 0, 0, 2], 0);
+        queue.told();
+        // Of two networks with as many, the last to come makes room.
+        let _other = queue.arrive([10, 9, 0, 1], 0);
+        assert_eq!(queue.told(), [Notice::Go(low, Why::NoRoom)]);
+        assert!(queue.0.people.contains_key(&high));
+    }
+
+    #[test]
     fn who_has_more_than_its_share_inside_makes_room_after_a_while() {
         let mut queue = Test::new();
         let flood = [0, 0].map(|now| queue.arrive([10, 0, 0, 1], now));

@@ -1,5 +1,6 @@
 //! How many of each group wait and are inside, in the orders that decide who is next and who has to go.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
@@ -10,24 +11,31 @@ pub(crate) struct Counts {
     pub(crate) inside: usize,
     /// When it had its last turn.
     pub(crate) turn: u64,
+    /// Its number among those that have begun to wait, while somebody of it waits.
+    came: u64,
+    /// The same among those that have begun to be inside.
+    entered: u64,
 }
 
-/// Groups, such as addresses or networks.
+/// Groups, such as addresses or networks. Those that are alike go by when they came: nothing that a group is called, such as an
+/// address, is better than another.
 #[derive(Debug)]
 pub(crate) struct Tally<K> {
     counts: HashMap<K, Counts>,
-    /// Of those with somebody waiting: fewest inside first, then the longest without a turn.
-    next: BTreeSet<(usize, u64, K)>,
-    /// Of those with somebody waiting: the most waiting last.
-    waiting: BTreeSet<(usize, K)>,
-    /// Of those with somebody inside: the most inside last.
-    inside: BTreeSet<(usize, K)>,
+    changes: u64,
+    /// Of those with somebody waiting: fewest inside first, then the longest without a turn, then the first to come.
+    next: BTreeSet<(usize, u64, u64, K)>,
+    /// Of those with somebody waiting: the most waiting last, and of these the last to come.
+    waiting: BTreeSet<(usize, u64, K)>,
+    /// Of those with somebody inside: the most inside last, and of these the first that was.
+    inside: BTreeSet<(usize, Reverse<u64>, K)>,
 }
 
 impl<K> Default for Tally<K> {
     fn default() -> Self {
         Self {
             counts: HashMap::new(),
+            changes: 0,
             next: BTreeSet::new(),
             waiting: BTreeSet::new(),
             inside: BTreeSet::new(),
@@ -41,17 +49,28 @@ impl<K: Copy + Eq + Hash + Ord> Tally<K> {
         let before = self.of(key);
         let mut after = before;
         change(&mut after);
-        if before.waiting > 0 {
-            self.next.remove(&(before.inside, before.turn, key));
-            self.waiting.remove(&(before.waiting, key));
+        self.changes += 1;
+        if before.waiting == 0 {
+            after.came = self.changes;
         }
-        self.inside.remove(&(before.inside, key));
+        if before.inside == 0 {
+            after.entered = self.changes;
+        }
+        if before.waiting > 0 {
+            let Counts { inside, turn, .. } = before;
+            self.next.remove(&(inside, turn, before.came, key));
+            self.waiting.remove(&(before.waiting, before.came, key));
+        }
+        let entered = Reverse(before.entered);
+        self.inside.remove(&(before.inside, entered, key));
         if after.waiting > 0 {
-            self.next.insert((after.inside, after.turn, key));
-            self.waiting.insert((after.waiting, key));
+            let Counts { inside, turn, .. } = after;
+            self.next.insert((inside, turn, after.came, key));
+            self.waiting.insert((after.waiting, after.came, key));
         }
         if after.inside > 0 {
-            self.inside.insert((after.inside, key));
+            let entered = Reverse(after.entered);
+            self.inside.insert((after.inside, entered, key));
         }
         match after.waiting + after.inside {
             0 => drop(self.counts.remove(&key)),
@@ -66,17 +85,17 @@ impl<K: Copy + Eq + Hash + Ord> Tally<K> {
 
     /// The group whose turn it is.
     pub(crate) fn next(&self) -> Option<K> {
-        self.next.first().map(|(_, _, key)| *key)
+        self.next.first().map(|(.., key)| *key)
     }
 
     /// The group of which most wait.
     pub(crate) fn most_waiting(&self) -> Option<K> {
-        self.waiting.last().map(|(_, key)| *key)
+        self.waiting.last().map(|(.., key)| *key)
     }
 
     /// The group of which most are inside.
     pub(crate) fn most_inside(&self) -> Option<K> {
-        self.inside.last().map(|(_, key)| *key)
+        self.inside.last().map(|(.., key)| *key)
     }
 
     /// Nobody is in any group.
