@@ -243,14 +243,14 @@ impl Given {
     }
 
     fn take_list(&mut self, target: Option<&Target>) -> Result<Option<ListFile>, Error> {
+        let of_name = target.and_then(zone_of);
         match (self.list.take(), self.keys.is_empty()) {
+            (Some(_), false) if self.zone.is_some() && target.is_some() && self.zone != of_name => {
+                Err(OTHER_ZONE)
+            }
             (Some(path), false) => Ok(Some(ListFile {
                 path,
-                zone: self
-                    .zone
-                    .take()
-                    .or_else(|| zone_of(target?))
-                    .ok_or(NO_ZONE)?,
+                zone: self.zone.take().or(of_name).ok_or(NO_ZONE)?,
                 keys: std::mem::take(&mut self.keys),
                 policy: self.policy.unwrap_or(ListPolicy::Require),
             })),
@@ -325,6 +325,9 @@ const OPTIONS: [&str; 13] = [
     "withdrawn",
 ];
 
+const OTHER_ZONE: Error = Error::Usage(
+    "--list-zone is not the zone of NAME, of which that list says nothing: leave --list-zone out, or give what is behind NAME's first label",
+);
 const NO_ZONE: Error = Error::Usage("--withdrawn needs the zone of the list: give --list-zone");
 const HTTPS: u16 = 443;
 const CONNECT: Duration = Duration::from_secs(10);
@@ -446,6 +449,12 @@ mod tests {
             ("--roots r --listen localhost:80 a", "127.0.0.1"),
             ("--roots r --withdrawn l a.b", "--list-key"),
             ("--roots r --list-policy prefer a.b", "--withdrawn"),
+            (
+                &format!(
+                    "--roots r --withdrawn l --list-key {KEY} --list-zone b.example a.example"
+                ),
+                "zone of NAME",
+            ),
             ("--roots r --list-policy maybe a.b", "require"),
             ("--roots r --list-key x a.b", "base64"),
             ("--roots r --max-connections 0 a", "65535"),
