@@ -352,3 +352,27 @@ fn a_list_is_followed_and_what_went_wrong_is_told_once() {
     assert!(matches!(failed, Error::List(ListError::Fetch(_))));
     assert_eq!(lists.list(&ZONE.try_into().unwrap()).unwrap().sequence(), 3);
 }
+
+#[test]
+fn a_file_that_can_be_no_list_is_not_read_into_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("zone.withdrawn");
+    // It takes no room on the disk.
+    let sparse = std::fs::File::create(&large).unwrap();
+    sparse.set_len((128 << 20) + 1).unwrap();
+    for (path, said) in [
+        (large.as_path(), "134217729 bytes"),
+        ("/dev/zero".as_ref(), "not a regular file"),
+    ] {
+        let lists = lists(&Lister::new(), ListPolicy::Require);
+        let (send, told) = std::sync::mpsc::channel();
+        let report = move |loaded: Result<Arc<dc_rustls::WithdrawnNames>, Error>| {
+            let _ = send.send(loaded.map(|list| list.sequence()));
+        };
+        let _watch = lists
+            .follow_file(path, Duration::from_secs(60), report)
+            .unwrap();
+        let refused = told.recv().unwrap().unwrap_err();
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+}

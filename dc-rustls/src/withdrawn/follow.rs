@@ -1,8 +1,8 @@
 //! Lists that are fetched again and again.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ impl Withdrawals {
 
     /// The same with a file, which is read when it has changed. Whoever writes it renames a whole one into its place.
     ///
+    /// Whoever puts it there need not be trusted: what is no regular file, or has more than 128 MiB, is not read.
+    ///
     /// Fails with [`Error::Io`] if no thread can be started.
     pub fn follow_file(
         self: &Arc<Self>,
@@ -65,7 +67,7 @@ impl Withdrawals {
                 if seen == now {
                     return Ok(None);
                 }
-                let list = fs::read(&path)?;
+                let list = read_list(&path, &metadata)?;
                 seen = now;
                 Ok(Some(list))
             };
@@ -97,3 +99,30 @@ impl Withdrawals {
         })
     }
 }
+
+/// The bytes of a list, if it has not more than a list may have.
+fn read_list(path: &Path, metadata: &Metadata) -> io::Result<Vec<u8>> {
+    let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    if !metadata.is_file() {
+        return refused("it is not a regular file".to_owned());
+    }
+    let mut list = Vec::new();
+    if metadata.len() <= MOST_BYTES {
+        // It may have grown since.
+        File::open(path)?
+            .take(MOST_BYTES + 1)
+            .read_to_end(&mut list)?;
+    }
+    let length = metadata
+        .len()
+        .max(u64::try_from(list.len()).unwrap_or(u64::MAX));
+    match length > MOST_BYTES {
+        true => refused(format!(
+            "it has {length} bytes, and no list has more than {MOST_BYTES}"
+        )),
+        false => Ok(list),
+    }
+}
+
+/// Twice what ten million names take.
+const MOST_BYTES: u64 = 128 << 20;
