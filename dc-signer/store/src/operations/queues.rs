@@ -20,7 +20,7 @@ const LOOKUP_PACE: Duration = Duration::from_millis(3);
 /// one; devices that renew once in days do not notice.
 const RECORD_PACE: Duration = Duration::from_millis(20);
 /// So many operations share a transaction beside another one.
-const WORTH_A_TRANSACTION: usize = 16;
+const WORTH_A_TRANSACTION: usize = 64;
 
 /// A second transaction of a signer waits for the log's lock, as the first one does, and costs the others as much.
 fn writers(shared: &Shared) -> Flights {
