@@ -17,6 +17,20 @@ pub(crate) struct Counts {
     entered: u64,
 }
 
+impl Counts {
+    const fn in_turn<K>(self, key: K) -> (usize, u64, u64, K) {
+        (self.inside, self.turn, self.came, key)
+    }
+
+    const fn by_waiting<K>(self, key: K) -> (usize, u64, K) {
+        (self.waiting, self.came, key)
+    }
+
+    const fn by_inside<K>(self, key: K) -> (usize, Reverse<u64>, K) {
+        (self.inside, Reverse(self.entered), key)
+    }
+}
+
 /// Groups, such as addresses or networks. Those that are alike go by when they came: nothing that a group is called, such as an
 /// address, is better than another.
 #[derive(Debug)]
@@ -57,20 +71,16 @@ impl<K: Copy + Eq + Hash + Ord> Tally<K> {
             after.entered = self.changes;
         }
         if before.waiting > 0 {
-            let Counts { inside, turn, .. } = before;
-            self.next.remove(&(inside, turn, before.came, key));
-            self.waiting.remove(&(before.waiting, before.came, key));
+            self.next.remove(&before.in_turn(key));
+            self.waiting.remove(&before.by_waiting(key));
         }
-        let entered = Reverse(before.entered);
-        self.inside.remove(&(before.inside, entered, key));
+        self.inside.remove(&before.by_inside(key));
         if after.waiting > 0 {
-            let Counts { inside, turn, .. } = after;
-            self.next.insert((inside, turn, after.came, key));
-            self.waiting.insert((after.waiting, after.came, key));
+            self.next.insert(after.in_turn(key));
+            self.waiting.insert(after.by_waiting(key));
         }
         if after.inside > 0 {
-            let entered = Reverse(after.entered);
-            self.inside.insert((after.inside, entered, key));
+            self.inside.insert(after.by_inside(key));
         }
         match after.waiting + after.inside {
             0 => drop(self.counts.remove(&key)),
