@@ -106,22 +106,16 @@ fn read_list(path: &Path, metadata: &Metadata) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return refused("it is not a regular file".to_owned());
     }
-    let mut list = Vec::new();
-    if metadata.len() <= MOST_BYTES {
-        // It may have grown since.
-        File::open(path)?
-            .take(MOST_BYTES + 1)
-            .read_to_end(&mut list)?;
-    }
-    let length = metadata
-        .len()
-        .max(u64::try_from(list.len()).unwrap_or(u64::MAX));
-    match length > MOST_BYTES {
-        true => refused(format!(
+    let length = metadata.len();
+    if length > MOST_BYTES {
+        return refused(format!(
             "it has {length} bytes, and no list has more than {MOST_BYTES}"
-        )),
-        false => Ok(list),
+        ));
     }
+    let mut list = Vec::new();
+    // What it has grown since is not read; a list that is cut is refused as such.
+    File::open(path)?.take(MOST_BYTES).read_to_end(&mut list)?;
+    Ok(list)
 }
 
 /// Twice what ten million names take.
