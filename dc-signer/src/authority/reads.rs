@@ -15,6 +15,12 @@ impl Authority {
     }
 }
 
+/// A text that whoever asks has chosen: in quotes, and no longer than an id.
+fn quoted(text: &str) -> String {
+    let text: String = text.chars().take(128).collect();
+    format!("\"{}\"", text.escape_debug())
+}
+
 /// A filter as words such as `state=active zone=cpe.example.com`; `all` if it keeps nothing out.
 #[must_use]
 pub fn filter(filter: &Filter) -> String {
@@ -33,15 +39,12 @@ pub fn filter(filter: &Filter) -> String {
         state.map(|state| format!("state={state}")),
         zone.as_ref().map(|zone| format!("zone={zone}")),
         possible_clone.map(|clone| format!("possible-clone={clone}")),
-        // Quoted, and no longer than an id: whoever asks chooses it.
-        external_id_prefix.as_deref().map(|prefix| {
-            let prefix: String = prefix.chars().take(128).collect();
-            format!("prefix=\"{}\"", prefix.escape_debug())
-        }),
-        search.as_ref().map(|search| {
-            let text: String = search.as_str().chars().take(128).collect();
-            format!("search=\"{}\"", text.escape_debug())
-        }),
+        external_id_prefix
+            .as_deref()
+            .map(|prefix| format!("prefix={}", quoted(prefix))),
+        search
+            .as_ref()
+            .map(|search| format!("search={}", quoted(search.as_str()))),
         expires_from.map(|time| format!("expires-from={}", time.as_secs())),
         has_credential.map(|has| format!("has-credential={has}")),
         expires_before.map(|time| format!("expires-before={}", time.as_secs())),
