@@ -67,21 +67,23 @@ fn a_server_that_has_nothing_for_the_name_is_no_device_of_it() {
     );
 }
 
-#[test]
-fn a_credential_without_a_name_is_for_those_who_say_so() {
-    let scene = Scene::new();
-    let unnamed = || honest(scene.vendor.enrol(&scene.device, &[Form::Rfc9345]));
-    refuses(&scene, unnamed(), &[], 5, &["has no credential"], "nothing");
-    let port = serve(unnamed(), counts);
-    let outcome = with_input(
-        scene.pipe(port.address).arg("--danger-accept-unnamed"),
-        b"abc",
-    );
+/// With this option, the program talks to a server.
+fn reaches(scene: &Scene, acceptor: Acceptor, option: &str) {
+    let port = serve(acceptor, counts);
+    let outcome = with_input(scene.pipe(port.address).arg(option), b"abc");
     assert_eq!(
         (outcome.exit, outcome.stdout.as_str()),
         (Some(0), "3 bytes"),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn a_credential_without_a_name_is_for_those_who_say_so() {
+    let scene = Scene::new();
+    let unnamed = || honest(scene.vendor.enrol(&scene.device, &[Form::Rfc9345]));
+    refuses(&scene, unnamed(), &[], 5, &["has no credential"], "nothing");
+    reaches(&scene, unnamed(), "--danger-accept-unnamed");
 }
 
 #[test]
@@ -103,16 +105,7 @@ fn a_certificate_is_for_those_who_say_so() {
         &["--danger-accept-certificate"],
         "HandshakeFailure",
     );
-    let port = serve(ordinary(), counts);
-    let outcome = with_input(
-        scene.pipe(port.address).arg("--danger-accept-certificate"),
-        b"abc",
-    );
-    assert_eq!(
-        (outcome.exit, outcome.stdout.as_str()),
-        (Some(0), "3 bytes"),
-        "{outcome:?}"
-    );
+    reaches(&scene, ordinary(), "--danger-accept-certificate");
 }
 
 #[test]
