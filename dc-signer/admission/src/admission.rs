@@ -8,7 +8,8 @@ use crate::enrolments::{Enrolments, Turn};
 use crate::id::{ById, Id};
 use crate::operators::{Operator, Operators};
 use crate::pace::Pace;
-use crate::renewals::{Rank, Renewal, Renewals};
+use crate::renewals::{Left, Rank, Renewals};
+use crate::told::Told;
 
 /// The requests that wait and those that are served.
 ///
@@ -26,14 +27,18 @@ pub struct Admission {
     rate: f64,
     renewals: Renewals,
     enrolments: Enrolments,
+    told: Told,
     operators: Operators,
     serving: usize,
 }
 
+/// Its number.
+type Device = u64;
+
 #[derive(Clone, Copy, Debug)]
 enum Person {
-    Renewing(Renewal, Rank, Duration),
-    Enrolling(Turn, Duration),
+    Renewing(Device, Left, Rank, Duration),
+    Enrolling(Device, Turn, Duration),
     Operating(Duration),
     /// It is served.
     Served,
@@ -54,6 +59,7 @@ impl Admission {
             rate: limits.rate,
             renewals: Renewals::new(limits.rate * RENEWALS),
             enrolments: Enrolments::new(limits.rate * ENROLMENTS),
+            told: Told::default(),
             operators: Operators::default(),
             serving: 0,
         }
@@ -70,15 +76,16 @@ impl Admission {
         let id = self.id();
         let (wait, person) = match asks {
             Asks::Renewal { device, left } => {
-                let renewal = Renewal { device, left };
-                let rank = self.renewals.enter(id, renewal, now);
+                let in_time = self.told.is_expected(device, now);
+                let rank = self.renewals.enter(id, left, in_time, now);
                 let until = now.saturating_add(limits.wait);
-                (until, Person::Renewing(renewal, rank, until))
+                (until, Person::Renewing(device, left, rank, until))
             }
-            Asks::Enrolment { whence } => {
+            Asks::Enrolment { device, whence } => {
+                let in_time = self.told.is_expected(device, now);
+                let turn = self.enrolments.enter(id, whence, in_time);
                 let until = now.saturating_add(limits.wait);
-                let turn = self.enrolments.enter(id, whence);
-                (until, Person::Enrolling(turn, until))
+                (until, Person::Enrolling(device, turn, until))
             }
             Asks::Operator { operator, is_long } => {
                 let until = now.saturating_add(limits.operator_wait);
@@ -110,21 +117,21 @@ impl Admission {
     pub fn put_off(&mut self, asks: Asks, now: Duration, limits: &AdmissionLimits) -> Later {
         self.pass(now, limits);
         match asks {
-            Asks::Renewal { device, left } => self.put_off_renewal(Renewal { device, left }, now),
-            Asks::Enrolment { .. } => self.put_off_enrolment(now),
+            Asks::Renewal { device, left } => self.put_off_renewal(device, left, now),
+            Asks::Enrolment { device, .. } => self.put_off_enrolment(device, now),
             Asks::Operator { .. } => OPERATORS_LATER,
         }
     }
 
     /// Another service of the same devices has told one to come at a time: it is served here then as if it had been told here.
     pub fn hear(&mut self, device: u64, at: Duration, now: Duration) {
-        self.renewals.hear(device, at, now);
+        self.told.hear(device, at, now);
     }
 
     /// True if the time has come that a device was told to come at, here or elsewhere, and it has not been served since.
     #[must_use]
     pub fn is_expected(&self, device: u64, now: Duration) -> bool {
-        self.renewals.is_expected(device, now)
+        self.told.is_expected(device, now)
     }
 
     /// Somebody has been served, or has gone by itself; nothing if it was sent away.
@@ -243,11 +250,10 @@ impl Admission {
     fn serve(&mut self, id: Id) {
         let before = self.people.insert(id, Person::Served);
         match before {
-            Some(Person::Renewing(renewal, _, until)) => {
-                self.renewals.served(renewal.device);
+            Some(Person::Renewing(device, _, _, until) | Person::Enrolling(device, _, until)) => {
+                self.told.served(device);
                 self.ends.remove(&(until, id));
             }
-            Some(Person::Enrolling(_, until)) => drop(self.ends.remove(&(until, id))),
             Some(Person::Operating(_) | Person::Served | Person::ServedOperator(_)) | None => {}
         }
         self.pace.take();
@@ -297,31 +303,40 @@ impl Admission {
         };
         self.stop_waiting(id, &person);
         let later = match person {
-            Person::Renewing(renewal, ..) => self.put_off_renewal(renewal, now),
-            Person::Enrolling(..) => self.put_off_enrolment(now),
+            Person::Renewing(device, left, ..) => self.put_off_renewal(device, left, now),
+            Person::Enrolling(device, ..) => self.put_off_enrolment(device, now),
             Person::Operating(_) | Person::Served | Person::ServedOperator(_) => OPERATORS_LATER,
         };
         decisions.push(Decision::Later(id, later));
     }
 
-    fn put_off_renewal(&mut self, renewal: Renewal, now: Duration) -> Later {
+    fn put_off_renewal(&mut self, device: Device, left: Left, now: Duration) -> Later {
+        if let Some(at) = self.told.still_to_come(device, now) {
+            return Later::at(at, now, false);
+        }
         let rate = self.pace.measured() * RENEWALS;
-        let (at, is_too_late) = self.renewals.reserve(renewal, now, rate);
+        let (at, is_too_late) = self.renewals.reserve(left, now, rate);
+        self.told.remember(device, at, now);
         Later::at(at, now, is_too_late)
     }
 
-    fn put_off_enrolment(&mut self, now: Duration) -> Later {
+    fn put_off_enrolment(&mut self, device: Device, now: Duration) -> Later {
+        if let Some(at) = self.told.still_to_come(device, now) {
+            return Later::at(at, now, false);
+        }
         let rate = self.pace.measured() * ENROLMENTS;
-        Later::at(self.enrolments.reserve(now, rate), now, false)
+        let at = self.enrolments.reserve(now, rate);
+        self.told.remember(device, at, now);
+        Later::at(at, now, false)
     }
 
     fn stop_waiting(&mut self, id: Id, person: &Person) {
         let until = match person {
-            Person::Renewing(_, rank, until) => {
+            Person::Renewing(_, _, rank, until) => {
                 self.renewals.take_out(rank);
                 until
             }
-            Person::Enrolling(turn, until) => {
+            Person::Enrolling(_, turn, until) => {
                 self.enrolments.take_out(turn);
                 until
             }

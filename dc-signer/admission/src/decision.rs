@@ -35,6 +35,9 @@ pub enum Asks {
     },
     /// The first credential of a device.
     Enrolment {
+        /// The number of what lets it enrol, which nobody can choose either, such as a part of the hash of its activation code: who has one
+        /// of these has one place.
+        device: u64,
         /// The address that it comes from.
         whence: Whence,
     },

@@ -7,8 +7,8 @@ use crate::book::Book;
 use crate::id::Id;
 use crate::whence::Whence;
 
-/// The round that it is in, and within a round whoever came first.
-pub(crate) type Turn = (u64, Id);
+/// First those who come at the time that they were told, then the others by the round that they are in; within it whoever came first.
+pub(crate) type Turn = (bool, u64, Id);
 
 /// The waiting room of enrolments, and their book.
 #[derive(Debug)]
@@ -35,28 +35,36 @@ impl Enrolments {
         self.book = Book::new(rate);
     }
 
-    /// One more waits: each address is in a round once.
-    pub(crate) fn enter(&mut self, id: Id, whence: Whence) -> Turn {
+    /// One more waits, who comes at the time that it was told or not: each address is in a round once.
+    pub(crate) fn enter(&mut self, id: Id, whence: Whence, in_time: bool) -> Turn {
+        let turn = match in_time {
+            true => (false, 0, id),
+            false => (true, self.next_round(whence), id),
+        };
+        self.waiting.insert(turn);
+        turn
+    }
+
+    fn next_round(&mut self, whence: Whence) -> u64 {
         if self.rounds.len() >= MOST_ROUNDS {
             self.rounds.retain(|_, round| *round > self.round);
         }
         let last = self.rounds.get(&whence).copied().unwrap_or(0);
         let round = last.max(self.round) + 1;
         self.rounds.insert(whence, round);
-        self.waiting.insert((round, id));
-        (round, id)
+        round
     }
 
     /// The first, who waits no more.
     pub(crate) fn first(&mut self) -> Option<Id> {
-        let (round, id) = self.waiting.pop_first()?;
-        self.round = self.round.max(round - 1);
+        let (_, round, id) = self.waiting.pop_first()?;
+        self.round = self.round.max(round.saturating_sub(1));
         Some(id)
     }
 
     /// The last, who stays.
     pub(crate) fn last(&self) -> Option<Id> {
-        self.waiting.last().map(|(_, id)| *id)
+        self.waiting.last().map(|(_, _, id)| *id)
     }
 
     pub(crate) fn take_out(&mut self, turn: &Turn) {

@@ -10,6 +10,7 @@ mod pace;
 mod queue;
 mod renewals;
 mod tally;
+mod told;
 mod whence;
 
 pub use admission::Admission;

@@ -1,6 +1,6 @@
 //! Renewals that wait, by the end of what the device holds, and the reservations of those that were sent away.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::book::Book;
@@ -15,14 +15,6 @@ pub enum Left {
     Ended,
 }
 
-/// A device that asks for its next credential.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Renewal {
-    /// Its number, such as a part of the hash of its key.
-    pub(crate) device: u64,
-    pub(crate) left: Left,
-}
-
 /// First those who come at the time that they were told and those whose credential is about to end, then the others; within each
 /// those whose credential ends first.
 pub(crate) type Rank = (bool, Duration, Id);
@@ -32,10 +24,6 @@ pub(crate) type Rank = (bool, Duration, Id);
 pub(crate) struct Renewals {
     waiting: BTreeSet<Rank>,
     book: Book,
-    /// The time that each device that was sent away was told to come at.
-    told: HashMap<u64, Duration>,
-    /// The same devices, by when that does not count any more.
-    forget: BTreeMap<Duration, Vec<u64>>,
 }
 
 impl Renewals {
@@ -43,8 +31,6 @@ impl Renewals {
         Self {
             waiting: BTreeSet::new(),
             book: Book::new(rate),
-            told: HashMap::new(),
-            forget: BTreeMap::new(),
         }
     }
 
@@ -53,10 +39,9 @@ impl Renewals {
         self.book = Book::new(rate);
     }
 
-    /// One more waits.
-    pub(crate) fn enter(&mut self, id: Id, renewal: Renewal, now: Duration) -> Rank {
-        let in_time = self.is_expected(renewal.device, now);
-        let (end, is_urgent) = match renewal.left {
+    /// One more waits, who comes at the time that it was told or not.
+    pub(crate) fn enter(&mut self, id: Id, left: Left, in_time: bool, now: Duration) -> Rank {
+        let (end, is_urgent) = match left {
             Left::For(left) => (now.saturating_add(left), left < URGENT),
             // What is lost can wait for what can still be saved, but not for what has days.
             Left::Ended => (now.saturating_add(URGENT), false),
@@ -89,78 +74,21 @@ impl Renewals {
         self.book.outstanding()
     }
 
-    /// Somebody else has told a device to come at a time. It is kept as if it had been told here, but takes no slot.
-    pub(crate) fn hear(&mut self, device: u64, at: Duration, now: Duration) {
-        self.forget(now);
-        if self.told.get(&device).is_none_or(|known| *known < at) {
-            self.remember(device, at, now);
-        }
-    }
-
-    /// True if the time that a device was told has come.
-    pub(crate) fn is_expected(&self, device: u64, now: Duration) -> bool {
-        let told = self.told.get(&device);
-        told.is_some_and(|at| *at <= now.saturating_add(EARLY))
-    }
-
-    /// It is served, so that its reservation has done its part.
-    pub(crate) fn served(&mut self, device: u64) {
-        self.told.remove(&device);
-    }
-
-    /// The time for a device that cannot be served now to come, and whether that is too late for what it holds. Whoever comes before its
-    /// time is told the same again.
+    /// The time for a device that cannot be served now to come, and whether that is too late for what it holds.
     ///
     /// It is the latest free slot that costs the device nothing, among those that are as soon as the service can be through
     /// with the others: so whoever comes later and has less time finds an earlier one free. Wherever slots can be given so
     /// that all devices are in time, this gives them so.
-    pub(crate) fn reserve(
-        &mut self,
-        renewal: Renewal,
-        now: Duration,
-        rate: f64,
-    ) -> (Duration, bool) {
-        self.forget(now);
-        let told = self.told.get(&renewal.device);
-        if let Some(at) = told.copied().filter(|at| *at > now.saturating_add(EARLY)) {
-            return (at, false);
-        }
+    pub(crate) fn reserve(&mut self, left: Left, now: Duration, rate: f64) -> (Duration, bool) {
+        self.book.forget(now);
         let soon = now.saturating_add(LEAST_WAIT);
-        let limit = now.saturating_add(most_wait(renewal.left));
+        let limit = now.saturating_add(most_wait(left));
         let backlog = count(self.book.outstanding() + 1) / rate.max(f64::MIN_POSITIVE);
         let backlog = Duration::try_from_secs_f64(backlog * LOOSE).unwrap_or(Duration::MAX);
         let horizon = now.saturating_add(backlog.max(LEAST_HORIZON));
         let slot = self.book.latest(soon, limit.min(horizon), rate);
         let at = slot.unwrap_or_else(|| self.book.earliest(limit.min(horizon), rate));
-        self.remember(renewal.device, at, now);
         (at, at > limit)
-    }
-
-    fn remember(&mut self, device: u64, at: Duration, now: Duration) {
-        if self.told.len() >= MOST_TOLD {
-            return;
-        }
-        self.told.insert(device, at);
-        // A tenth of the wait later is what a cautious client makes of it.
-        let grace = (at.saturating_sub(now) / 8).max(LEAST_GRACE);
-        let until = Duration::from_secs(at.saturating_add(grace).as_secs());
-        self.forget.entry(until).or_default().push(device);
-    }
-
-    fn forget(&mut self, now: Duration) {
-        self.book.forget(now);
-        while let Some(entry) = self
-            .forget
-            .first_entry()
-            .filter(|entry| *entry.key() <= now)
-        {
-            for device in entry.remove() {
-                // It may have been told another time since.
-                if self.told.get(&device).is_some_and(|at| *at < now) {
-                    self.told.remove(&device);
-                }
-            }
-        }
     }
 }
 
@@ -184,12 +112,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const ENDED_MOST: Duration = Duration::from_secs(4 * 3600);
 /// A device with less left is not sent away for anybody who has more.
 const URGENT: Duration = Duration::from_secs(1800);
-/// Clocks are not the same to the second.
-const EARLY: Duration = Duration::from_secs(1);
-const LEAST_GRACE: Duration = Duration::from_secs(120);
 const LEAST_HORIZON: Duration = Duration::from_secs(300);
 /// Reservations are spread over so many times the time that they take, so that most of it stays free for devices in a hurry and for
 /// those that come meanwhile, which are then served with one request.
 const LOOSE: f64 = 3.0;
-/// About 60 MB. Those beyond are given a slot that nobody remembers.
-const MOST_TOLD: usize = 1_000_000;

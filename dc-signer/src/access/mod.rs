@@ -17,13 +17,13 @@ use std::time::Instant;
 
 use axum::http::request::Parts;
 use dc_admission::{Asks, Later, Whence};
-use pki_types::UnixTime;
+use pki_types::{CertificateDer, UnixTime};
 
 use crate::authority::{self, Authenticated, Authority};
 use crate::config::Live;
 use crate::server::listener::{ClientAddress, ClientCertificate, Peer};
 use crate::server::telemetry::{Metrics, Shed};
-use dc_protocol::Kind;
+use dc_protocol::{EnrollRequest, Kind};
 use dc_store::registry::{Access, Role, Sha256};
 pub(crate) use limits::Counted;
 pub use limits::RateLimits;
@@ -239,23 +239,40 @@ impl Gate {
             peer.is_known_here();
         }
         let device = number(key);
-        let admitted = self.overload.admit(Asks::Renewal { device, left }).await;
-        let admitted = admitted.inspect_err(|later| {
-            if later.is_reserved {
-                self.promises.give(*key, later.after, Instant::now());
-            }
-        });
-        admitted.map(Some).map_err(AccessError::from)
+        let asks = Asks::Renewal { device, left };
+        self.admit_device(asks, *key).await.map(Some)
     }
 
-    /// Waits for the turn of an enrolment, which goes by where it comes from.
+    /// Waits for the turn of an enrolment, which goes by where it comes from; the place that is kept for one that is sent away is for
+    /// what lets it enrol. None if nothing will be issued to whoever asks, so that no place is kept for strangers.
     ///
-    /// Fails with [`AccessError::Reserved`].
-    pub(crate) async fn enrolment(&self, whence: Whence) -> Result<Place, AccessError> {
+    /// Fails with [`AccessError::Reserved`], and with what the database fails with.
+    pub(crate) async fn enrolment(
+        &self,
+        request: &EnrollRequest,
+        chain: &[CertificateDer<'_>],
+        whence: Whence,
+        now: UnixTime,
+    ) -> Result<Option<Place>, AccessError> {
         if let Some(place) = self.overload.admit_at_once() {
-            return Ok(place);
+            return Ok(Some(place));
         }
-        Ok(self.overload.admit(Asks::Enrolment { whence }).await?)
+        let Some(by) = self.authority.may_enrol(request, chain, now).await? else {
+            return Ok(None);
+        };
+        let device = number(&by);
+        let asks = Asks::Enrolment { device, whence };
+        self.admit_device(asks, by).await.map(Some)
+    }
+
+    /// Whoever is sent away is expected at any signer at the time that it is told.
+    async fn admit_device(&self, asks: Asks, key: Sha256) -> Result<Place, AccessError> {
+        let admitted = self.overload.admit(asks).await;
+        Ok(admitted.inspect_err(|later| {
+            if later.is_reserved {
+                self.promises.give(key, later.after, Instant::now());
+            }
+        })?)
     }
 
     /// Lets an operator in who does not come too often, when its turn has come; the request's span and connection know who it is.

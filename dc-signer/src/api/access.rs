@@ -18,7 +18,7 @@ use crate::access::{self, AccessError, Admitted, Counted, Place, Shown};
 use crate::authority::{Authenticated, Visit};
 use crate::server::listener::{ClientAddress, ClientCertificate, Origin, Peer};
 use dc_pki::clock;
-use dc_protocol::{Kind, Severity};
+use dc_protocol::{EnrollRequest, Kind, Severity};
 use dc_store::registry::{Access, Role, Sha256};
 
 /// The holder of a client certificate's key; which device that is, if any, is not known yet.
@@ -58,8 +58,15 @@ impl KeyHolder {
     /// Waits for the turn of its enrolment.
     ///
     /// Fails with a problem that says when to come again.
-    pub(super) async fn wait_to_enrol(&self, app: &App, now: UnixTime) -> Result<Place, ApiError> {
-        let place = app.gate.enrolment(self.whence).await;
+    pub(super) async fn wait_to_enrol(
+        &self,
+        app: &App,
+        request: &EnrollRequest,
+        now: UnixTime,
+    ) -> Result<Option<Place>, ApiError> {
+        let chain = self.certificate.chain();
+        let place = app.gate.enrolment(request, chain, self.whence, now);
+        let place = place.await;
         place.map_err(|error| of_device(error, now))
     }
 

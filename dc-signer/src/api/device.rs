@@ -21,7 +21,8 @@ use dc_protocol::{EnrollRequest, RenewRequest};
 ///
 /// The client certificate is the manufacturer's, or one that the device has signed itself; with the
 /// latter the request has an activation code. The certificate's key renews from then on. A box that replaces another one whose
-/// credentials are valid is refused with `name-held` until they are over; nothing is used up by that.
+/// credentials are valid is refused with `name-held` until they are over; nothing is used up by that. When more come than can be served
+/// it is refused with `busy` as a renewal is: the place is kept for the activation code, or for whatever else lets the device enrol.
 #[utoipa::path(post, path = "/v1/enroll", tag = "devices", security(("device" = [])),
     request_body = ref("#/components/schemas/EnrollRequest"),
     responses(
@@ -34,7 +35,7 @@ pub(super) async fn enroll(
     Json(request): Json<EnrollRequest>,
 ) -> Result<Response, ApiError> {
     let now = clock::now()?;
-    let _place = holder.wait_to_enrol(&app, now).await?;
+    let _place = holder.wait_to_enrol(&app, &request, now).await?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
     let visit = holder.visit(&app, now);

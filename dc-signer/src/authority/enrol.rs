@@ -12,13 +12,13 @@ use super::{Authority, Error};
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 use dc_store::registry::{
-    self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State,
+    self, ActivationCode, Change, CodeError, Device, ExternalId, PendingCode, Sha256, State,
 };
 use dc_store::{Find, Issuance, Redeemed, Redemption};
 
 /// The three ways to enrol.
 enum Way {
-    Code(ActivationCode),
+    Code(ActivationCode, PendingCode),
     /// An operator has said which device has this key, or it enrolled before.
     Known(Box<Device>),
     /// Its certificate may say which device it is.
@@ -51,7 +51,7 @@ impl Authority {
         self.guard.check(now)?;
         let enrolment_key = enrolment_key(chain)?;
         let way = match &request.code {
-            Some(code) => Way::Code(code.parse()?),
+            Some(code) => self.way_by_code(code.parse()?).await?,
             None => self.way_by_key(chain, enrolment_key).await?,
         };
         let (csr, client_csr) = (request.csr.clone(), request.client_csr.clone());
@@ -65,7 +65,7 @@ impl Authority {
         let shown = request.previous_sha256.as_deref();
         let shown = shown.map(str::parse).transpose()?;
         let device = match way {
-            Way::Code(code) => self.enrol_by_code(&code, &asking).await?,
+            Way::Code(code, pending) => self.enrol_by_code(&code, &pending, &asking).await?,
             Way::Known(device) => *device,
             Way::Made => self.enrol_made(&asking).await?,
         };
@@ -95,14 +95,10 @@ impl Authority {
     async fn enrol_by_code(
         &self,
         code: &ActivationCode,
+        pending: &PendingCode,
         asking: &Asking<'_>,
     ) -> Result<Device, Error> {
-        if !self.settings.load().codes {
-            return Err(Error::CodesOff);
-        }
         // After the code was made, so its key is among these.
-        let pending = self.store.find_code(code.id()).await?;
-        let pending = pending.ok_or(CodeError::Unknown)?;
         let keys = self.secrets.now(&self.store).await?;
         let macs = keys.macs(code, pending.device, asking.visit.now);
         let kept = |mac: &&Sha256| bool::from(pending.mac.as_bytes().ct_eq(mac.as_bytes()));
@@ -183,6 +179,15 @@ impl Authority {
     }
 
     /// No signature is checked for whoever can be no device.
+    async fn way_by_code(&self, code: ActivationCode) -> Result<Way, Error> {
+        if !self.settings.load().codes {
+            return Err(Error::CodesOff);
+        }
+        let pending = self.store.find_code(code.id()).await?;
+        Ok(Way::Code(code, pending.ok_or(CodeError::Unknown)?))
+    }
+
+    /// Here neither.
     async fn way_by_key(
         &self,
         chain: &[CertificateDer<'_>],
@@ -239,7 +244,7 @@ impl Authority {
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo of a client certificate.
-fn enrolment_key(chain: &[CertificateDer<'_>]) -> Result<Sha256, Error> {
+pub(super) fn enrolment_key(chain: &[CertificateDer<'_>]) -> Result<Sha256, Error> {
     let first = chain.first().ok_or(Error::Stranger)?;
     let parsed = ParsedCertificate::try_from(first).map_err(|_| Error::Stranger)?;
     Ok(Sha256::of(&parsed.subject_public_key_info()))

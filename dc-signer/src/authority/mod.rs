@@ -41,6 +41,7 @@ mod left;
 mod left_behind;
 mod loaded;
 mod manufacturers;
+mod may_enrol;
 mod missing;
 mod new_access;
 pub mod operators;

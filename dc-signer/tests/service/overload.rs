@@ -190,6 +190,67 @@ fn a_stranger_is_refused_without_a_turn() {
     }
 }
 
+#[test]
+fn an_enrolment_has_one_place_and_those_with_invented_codes_have_none() {
+    let rig = Rig::start_with(ONE_A_SECOND);
+    let devices: Vec<(Router, String)> = (0..8)
+        .map(|number| {
+            let code = rig.add(&format!("{number}"))["code"]["code"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            (Router::new(&rig), code)
+        })
+        .collect();
+    let enough = AtomicBool::new(false);
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        for letter in ["a", "c", "e"] {
+            let (rig, enough) = (&rig, &enough);
+            scope.spawn(move || {
+                let invented = letter.repeat(9) + "a" + &letter.repeat(25) + "a";
+                while !enough.load(Ordering::Relaxed) {
+                    let answer = Router::new(rig).enroll(&csr(), &invented);
+                    answer.refused(403, "code-refused");
+                }
+            });
+        }
+        let enrolling = devices
+            .iter()
+            .map(|(router, code)| scope.spawn(|| router.enroll(&csr(), code)));
+        let enrolling: Vec<_> = enrolling.collect();
+        let answers = enrolling
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect();
+        enough.store(true, Ordering::Relaxed);
+        answers
+    });
+    let refused: Vec<_> = std::iter::zip(&devices, &answers)
+        .filter(|(_, answer)| answer.status != 200)
+        .collect();
+    assert!((3..8).contains(&refused.len()), "{answers:?}");
+    let reserved = |count: usize| {
+        let metric = format!("dc_admission_reservations{{asks=\"enrolments\"}} {count}\n");
+        let metrics = rig.client().get("/metrics").body;
+        assert!(metrics.contains(&metric), "{metrics}");
+    };
+    reserved(refused.len());
+    // Whoever asks again is served, or told the same; with another key too, because the place is the code's.
+    let from = |answer: &Answer| answer.json()["available_from"].as_u64().unwrap();
+    for ((_, code), before) in &refused {
+        assert!((60..240).contains(&retry_after(before)), "{before:?}");
+        let again = Router::new(&rig).enroll(&csr(), code);
+        if again.status == 503 {
+            assert!(
+                from(&again).abs_diff(from(before)) <= 2,
+                "{again:?} {before:?}"
+            );
+        }
+    }
+    let kept = "SELECT count(*) FROM promises";
+    rig.wait_until("other signers are told", || number(&rig, kept) > 0);
+}
+
 /// Shakes hands as over a line with a round trip of 200 ms.
 fn slow_handshake(client: &Client) -> std::io::Result<()> {
     let tcp = client.tcp()?;

@@ -17,6 +17,8 @@ const LIMITS: AdmissionLimits = AdmissionLimits {
 };
 
 const HOUR: u64 = 3600;
+/// Devices with higher numbers have not come before.
+const NEW: u64 = 1_000_000;
 
 const fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -45,9 +47,15 @@ impl Test {
         self.come(Asks::Renewal { device, left }, at(now))
     }
 
+    /// One that has not come before.
     fn enrol(&mut self, host: u8, now: u64) -> Id {
+        let device = NEW + self.0.next;
+        self.enrol_as(device, host, now)
+    }
+
+    fn enrol_as(&mut self, device: u64, host: u8, now: u64) -> Id {
         let whence = IpAddr::from([10, 0, 0, host]).into();
-        self.come(Asks::Enrolment { whence }, at(now))
+        self.come(Asks::Enrolment { device, whence }, at(now))
     }
 
     fn operate(&mut self, operator: u64, is_long: bool, now: u64) -> Id {
@@ -153,6 +161,38 @@ fn an_address_that_enrols_often_costs_nobody_else_a_turn() {
     admission.leave(Id(1), 2);
     admission.leave(Id(2), 3);
     assert_eq!(admission.served(), [flood[0], other]);
+}
+
+#[test]
+fn an_enrolment_that_asks_again_has_one_place_and_is_served_first_at_its_time() {
+    let mut admission = Test::busy();
+    admission.enrol_as(1, 1, 1);
+    admission.look(3);
+    let after = admission.sent_away()[0].1;
+    assert!((60..=80).contains(&after), "{after}");
+    // As often as it likes.
+    for second in 4..44 {
+        admission.enrol_as(1, 1, second);
+        admission.look(second + 2);
+        let told: Vec<u64> = admission
+            .sent_away()
+            .iter()
+            .map(|(_, after)| *after)
+            .collect();
+        assert!(
+            told.iter().all(|told| told + second + 2 == after + 3),
+            "{told:?} at {second}"
+        );
+    }
+    assert_eq!(admission.0.reservations(), [0, 1]);
+    let now = after + 3;
+    admission.2.waiting = 64;
+    let flood: Vec<Id> = (0..4).map(|host| admission.enrol(host, now)).collect();
+    let in_its_slot = admission.enrol_as(1, 1, now);
+    admission.leave(Id(1), now);
+    assert_eq!(admission.served(), [in_its_slot]);
+    admission.leave(Id(2), now + 1);
+    assert_eq!(admission.served(), [flood[0]]);
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! The times that devices which were sent away were told to come at, at this service or another of the same devices.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// The time of each device, as long as it counts.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    times: HashMap<u64, Duration>,
+    /// The same devices, by when that does not count any more.
+    forget: BTreeMap<Duration, Vec<u64>>,
+}
+
+impl Told {
+    /// Another service has told a device to come at a time: the latest counts.
+    pub(crate) fn hear(&mut self, device: u64, at: Duration, now: Duration) {
+        self.forget(now);
+        if self.times.get(&device).is_none_or(|known| *known < at) {
+            self.remember(device, at, now);
+        }
+    }
+
+    /// True if the time that a device was told has come.
+    pub(crate) fn is_expected(&self, device: u64, now: Duration) -> bool {
+        let told = self.times.get(&device);
+        told.is_some_and(|at| *at <= now.saturating_add(EARLY))
+    }
+
+    /// The time that a device was told and that is still to come: whoever comes before is told the same again.
+    pub(crate) fn still_to_come(&mut self, device: u64, now: Duration) -> Option<Duration> {
+        self.forget(now);
+        let told = self.times.get(&device).copied();
+        told.filter(|at| *at > now.saturating_add(EARLY))
+    }
+
+    /// It is told to come at a time.
+    pub(crate) fn remember(&mut self, device: u64, at: Duration, now: Duration) {
+        if self.times.len() >= MOST {
+            return;
+        }
+        self.times.insert(device, at);
+        // A tenth of the wait later is what a cautious client makes of it.
+        let grace = (at.saturating_sub(now) / 8).max(LEAST_GRACE);
+        let until = Duration::from_secs(at.saturating_add(grace).as_secs());
+        self.forget.entry(until).or_default().push(device);
+    }
+
+    /// It is served, so that its time has done its part.
+    pub(crate) fn served(&mut self, device: u64) {
+        self.times.remove(&device);
+    }
+
+    fn forget(&mut self, now: Duration) {
+        while let Some(entry) = self
+            .forget
+            .first_entry()
+            .filter(|entry| *entry.key() <= now)
+        {
+            for device in entry.remove() {
+                // It may have been told another time since.
+                if self.times.get(&device).is_some_and(|at| *at < now) {
+                    self.times.remove(&device);
+                }
+            }
+        }
+    }
+}
+
+/// Clocks are not the same to the second.
+const EARLY: Duration = Duration::from_secs(1);
+const LEAST_GRACE: Duration = Duration::from_secs(120);
+/// About 60 MB. Those beyond are given a time that nobody remembers.
+const MOST: usize = 1_000_000;

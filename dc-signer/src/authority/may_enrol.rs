@@ -1,0 +1,66 @@
+//! The code, key or serial number that lets a device enrol: a place is kept for it when more come than can be answered, and for nobody
+//! who only has a new key.
+
+use pki_types::{CertificateDer, UnixTime};
+
+use super::enrol::enrolment_key;
+use super::{Authority, Error};
+use dc_protocol::EnrollRequest;
+use dc_store::Find;
+use dc_store::registry::{ActivationCode, Manufactured, Sha256};
+
+impl Authority {
+    /// The hash of the thing that lets the one who asks enrol: an activation code, if there is one with its public part; the key that an
+    /// operator has said; the serial number in a manufacturer's certificate. None if nothing is issued to them, so that they need not
+    /// wait for their refusal, and nobody else because of them.
+    ///
+    /// A code may be wrong: tries are counted, and so take their turn. Fails with what the database fails with.
+    pub(crate) async fn may_enrol(
+        &self,
+        request: &EnrollRequest,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Option<Sha256>, Error> {
+        let Some(code) = &request.code else {
+            return self.may_enrol_by_key(chain, now).await;
+        };
+        let Ok(code) = code.parse::<ActivationCode>() else {
+            return Ok(None);
+        };
+        let found = self.store.find_code(code.id()).await?;
+        Ok(found.map(|pending| hash(&format!("code {}", pending.id))))
+    }
+
+    async fn may_enrol_by_key(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Option<Sha256>, Error> {
+        let Ok(key) = enrolment_key(chain) else {
+            return Ok(None);
+        };
+        if self.store.find_device(&Find::Key(key)).await?.is_some() {
+            return Ok(Some(key));
+        }
+        let settings = self.settings.load();
+        if !settings.manufacturers.may_have_made(chain) {
+            return Ok(None);
+        }
+        let chain: Vec<_> = chain.iter().map(|one| one.clone().into_owned()).collect();
+        let check = move || settings.manufacturers.made(&chain, now);
+        let made = self.checks.run(check).await?.ok();
+        Ok(made.map(|made| {
+            let Manufactured {
+                manufacturer,
+                serial,
+            } = made.manufactured;
+            let length = manufacturer.len();
+            hash(&format!("serial {length} {manufacturer} {serial}"))
+        }))
+    }
+}
+
+/// No key has the same: a key's SubjectPublicKeyInfo is not such a text.
+fn hash(what: &str) -> Sha256 {
+    Sha256::of(what.as_bytes())
+}
