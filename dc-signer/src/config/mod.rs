@@ -22,6 +22,7 @@ mod operators;
 mod overload;
 mod path;
 mod plan;
+mod plan_file;
 mod reader;
 mod renewal;
 mod renewals;

@@ -2,17 +2,15 @@
 //!
 //! `plan.toml` beside this file documents every key; a test loads it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use dc_core::{DEFAULT_LIFETIME, MAX_VALIDITY};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use super::error::{Error, KeyError};
 use super::overload::Overload;
 use super::renewals::Renewals;
-use super::{file, reader, values};
+use super::values;
 
 /// The sample file, which is the documentation of all keys.
 pub const PLAN_SAMPLE: &str = include_str!("plan.toml");
@@ -228,12 +226,12 @@ pub struct PlanOutage {
     /// How long it is.
     #[serde(deserialize_with = "length")]
     pub length: Duration,
-    /// The part of the devices.
-    #[serde(default = "all", deserialize_with = "share")]
-    pub share: f64,
-    /// The number of a site.
-    #[serde(default = "first", deserialize_with = "values::count::<_, 1, 100>")]
-    pub site: usize,
+    /// The part of the devices, of a signer or a region: all if it says nothing.
+    #[serde(default, deserialize_with = "some_share")]
+    pub share: Option<f64>,
+    /// The number of a site: the first if it says nothing.
+    #[serde(default, deserialize_with = "some_site")]
+    pub site: Option<usize>,
 }
 
 /// The thing that cannot be reached.
@@ -289,27 +287,6 @@ pub struct PlanClient {
     pub ahead: Option<Duration>,
 }
 
-impl PlanConfig {
-    /// Reads a file.
-    ///
-    /// Fails with [`Error::Read`], and with [`Error::Invalid`], which has everything that is wrong.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        file::load(path, |text, _| Self::parse(text))
-    }
-
-    /// Reads the text of a file.
-    ///
-    /// Fails with everything that is wrong, in the order of the lines.
-    pub fn parse(text: &str) -> Result<Self, Vec<KeyError>> {
-        let mut reading = reader::read::<Self>(text);
-        reading.errors.sort_by_key(|error| error.line);
-        match reading.errors.is_empty() {
-            true => Ok(reading.value),
-            false => Err(reading.errors),
-        }
-    }
-}
-
 fn moment<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     values::time::<D, 0, { 400 * DAY }>(value)
 }
@@ -332,6 +309,14 @@ fn share<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
     })
 }
 
+fn some_share<'de, D: Deserializer<'de>>(value: D) -> Result<Option<f64>, D::Error> {
+    share(value).map(Some)
+}
+
+fn some_site<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Error> {
+    values::count::<D, 1, 100>(value).map(Some)
+}
+
 /// A part such as `25%`, from 0 to 1; none if it is not one.
 #[must_use]
 pub fn parse_share(text: &str) -> Option<f64> {
@@ -341,10 +326,6 @@ pub fn parse_share(text: &str) -> Option<f64> {
 
 const fn all() -> f64 {
     1.0
-}
-
-const fn first() -> usize {
-    1
 }
 
 /// In milliseconds.
@@ -369,8 +350,9 @@ mod tests {
     fn the_sample_is_read_has_every_key_and_says_what_is_left_out() {
         let short = PlanConfig::parse(PLAN_SAMPLE).unwrap();
         let mut whole = PlanConfig::parse(&whole_sample()).unwrap();
-        assert_eq!((whole.outages.len(), whole.power_cuts.len()), (1, 1));
+        assert_eq!((whole.outages.len(), whole.power_cuts.len()), (2, 1));
         assert_eq!(whole.outages[0].of, PlanOf::Signer);
+        assert_eq!(whole.outages[1].site, Some(1));
         assert_eq!(whole.stolen_keys[0].found, Duration::from_millis(20 * DAY));
         whole.outages.clear();
         whole.power_cuts.clear();

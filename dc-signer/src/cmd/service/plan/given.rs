@@ -62,18 +62,17 @@ impl FromStr for Written {
                 .map_err(|_| format!("{what} is '{text}': it has to be a time such as 5d or 72h"))
         };
         let (start, length) = (time("the beginning")?, time("the length")?);
-        let (mut share, mut site) = (1.0, 1);
+        let (mut share, mut site) = (None, None);
         match (of, parts.next()) {
             (_, None) => {}
             (PlanOf::Site, Some(text)) => {
-                site = text
-                    .parse()
-                    .map_err(|_| format!("the site is '{text}': it has to be the number of one"))?;
+                let number = text.parse();
+                let said = |_| format!("the site is '{text}': it has to be the number of one");
+                site = Some(number.map_err(said)?);
             }
             (PlanOf::Signer | PlanOf::Region, Some(text)) => {
-                share = parse_share(text).ok_or_else(|| {
-                    format!("the part is '{text}': it has to be one from 0% to 100%")
-                })?;
+                let said = || format!("the part is '{text}': it has to be one from 0% to 100%");
+                share = Some(parse_share(text).ok_or_else(said)?);
             }
             (PlanOf::Ca, Some(text)) => {
                 return Err(format!("'{text}' says nothing of a CA: leave it out"));
@@ -176,11 +175,12 @@ fn certificates(given: &PlanCertificates) -> Certificates {
 }
 
 fn outage(given: &PlanOutage) -> Outage {
+    let (share, site) = (given.share.unwrap_or(1.0), given.site.unwrap_or(1));
     Outage {
         of: match given.of {
-            PlanOf::Signer => Of::Signer(given.share),
-            PlanOf::Region => Of::Region(given.share),
-            PlanOf::Site => Of::Site(whole(given.site)),
+            PlanOf::Signer => Of::Signer(share),
+            PlanOf::Region => Of::Region(share),
+            PlanOf::Site => Of::Site(whole(site)),
             PlanOf::Ca => Of::Ca,
         },
         start: seconds(given.start),
@@ -230,10 +230,10 @@ mod tests {
     #[test]
     fn an_outage_is_written_in_one_word_and_a_mistake_says_what_to_write() {
         let Written(outage) = "region,5d,72h,12.5%".parse().unwrap();
-        assert_eq!((outage.of, outage.share), (PlanOf::Region, 0.125));
+        assert_eq!((outage.of, outage.share), (PlanOf::Region, Some(0.125)));
         assert_eq!(outage.length, Duration::from_secs(72 * 3600));
         let Written(outage) = "site,1d,1h,2".parse().unwrap();
-        assert_eq!(outage.site, 2);
+        assert_eq!(outage.site, Some(2));
         for (wrong, said) in [
             ("sginer,5d,72h", "signer, region, site or ca"),
             ("signer,5,72h", "the beginning is '5'"),
