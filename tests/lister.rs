@@ -30,12 +30,25 @@ impl Lister {
     /// The list of that number, which lives for an hour from `now`, in seconds since 1970.
     #[must_use]
     pub fn list(&self, zone: &str, sequence: u64, names: &[&str], now: u64) -> Vec<u8> {
+        self.list_for(3600, zone, sequence, names, now)
+    }
+
+    /// The same, which lives for so many seconds.
+    #[must_use]
+    pub fn list_for(
+        &self,
+        life: u64,
+        zone: &str,
+        sequence: u64,
+        names: &[&str],
+        now: u64,
+    ) -> Vec<u8> {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let list = NewList {
             zone: zone.try_into().unwrap(),
             sequence,
             issued: at(now),
-            expires: at(now + 3600),
+            expires: at(now.saturating_add(life)),
             next_keys: &[],
         };
         let list = list.encode(names.iter().map(|name| hash(name)).collect());

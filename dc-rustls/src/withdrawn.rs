@@ -31,12 +31,14 @@ pub enum ListPolicy {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ListStanding {
-    /// It is there, and has not ended.
+    /// It is there, was made within the last 7 days, and has not ended.
     Current,
     /// There has been none yet.
     Missing,
-    /// It has ended, and there is no newer one.
+    /// It has ended, or was made more than 7 days ago, and there is no newer one.
     Stale,
+    /// It was made more than a day after the time that it is: the clock of the signer or that of this machine is wrong.
+    Early,
 }
 
 impl fmt::Display for ListStanding {
@@ -45,6 +47,7 @@ impl fmt::Display for ListStanding {
             Self::Current => "current",
             Self::Missing => "missing",
             Self::Stale => "stale",
+            Self::Early => "from a time that has not come",
         })
     }
 }

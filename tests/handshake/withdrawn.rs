@@ -230,6 +230,40 @@ fn each_change_of_standing_is_told_once() {
     assert_eq!(lists.standing(&zone(), now), Some(ListStanding::Stale));
 }
 
+/// Whoever made the list had a wrong clock, or makes lists that are to hide what is withdrawn later.
+#[test]
+fn a_list_counts_for_a_week_at_most_and_not_long_before_it_was_made() {
+    const HOUR: u64 = 3600;
+    const DAY: u64 = 24 * HOUR;
+    let (vendor, lister, clock) = (Vendor::default(), Lister::new(), Clock::now());
+    let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let zone = || ZONE.try_into().unwrap();
+    let now = clock.seconds();
+    for (issued, life, standing) in [
+        (now, u64::MAX, ListStanding::Current),
+        (now - 6 * DAY, 30 * DAY, ListStanding::Current),
+        (now - 8 * DAY, u64::MAX, ListStanding::Stale),
+        (now + DAY - HOUR, DAY, ListStanding::Current),
+        (now + DAY + HOUR, DAY, ListStanding::Early),
+        (u64::MAX, 0, ListStanding::Early),
+    ] {
+        let lists = lists(&lister, ListPolicy::Require);
+        let client = client_with(&vendor, &lists, &clock);
+        lists
+            .load(lister.list_for(life, ZONE, 1, &[], issued))
+            .unwrap();
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        assert_eq!(lists.standing(&zone(), at), Some(standing), "{issued}");
+        let (outcome, served) = meet(&client, &acceptor);
+        if standing == ListStanding::Current {
+            outcome.unwrap();
+        } else {
+            assert_eq!(refusal(outcome), Refusal::ListNotCurrent { zone: zone() });
+            assert_eq!(alert(served), AlertDescription::CertificateUnknown);
+        }
+    }
+}
+
 #[test]
 fn forged_foreign_and_older_lists_leave_the_one_that_is_there() {
     let (lister, other, now) = (Lister::new(), Lister::new(), 1_800_000_000);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use dc_core::{ListKey, NameHash, UniqueName, WithdrawnNames};
+use dc_core::{ListKey, MAX_VALIDITY, NameHash, UniqueName, WithdrawnNames};
 use rustls::pki_types::UnixTime;
 
 use super::{ListPolicy, ListStanding};
@@ -78,11 +78,9 @@ impl Zone {
     }
 
     pub(super) fn standing(&self, now: UnixTime) -> ListStanding {
-        match self.list.load().as_ref() {
-            None => ListStanding::Missing,
-            Some(list) if now > list.expires() => ListStanding::Stale,
-            Some(_) => ListStanding::Current,
-        }
+        let list = self.list.load();
+        list.as_ref()
+            .map_or(ListStanding::Missing, |list| standing(list, now))
     }
 
     /// The standing, if it is another one than was told last.
@@ -92,6 +90,7 @@ impl Zone {
             ListStanding::Current => CURRENT,
             ListStanding::Missing => MISSING,
             ListStanding::Stale => STALE,
+            ListStanding::Early => EARLY,
         };
         // Where nothing has changed nothing is written, which handshakes on other cores would wait for.
         let is_told = self.told.load(Ordering::Relaxed) == code;
@@ -112,13 +111,27 @@ impl Zone {
             let name = name.into();
             return Err(Refusal::Withdrawn { name });
         }
-        let is_current = list.is_some_and(|list| now <= list.expires());
+        let is_current = list.is_some_and(|list| standing(list, now) == ListStanding::Current);
         match (self.policy, is_current) {
             (ListPolicy::Prefer, _) | (ListPolicy::Require, true) => Ok(()),
             (ListPolicy::Require, false) => Err(Refusal::ListNotCurrent {
                 zone: self.name.clone(),
             }),
         }
+    }
+}
+
+/// Whoever made a list may have had a wrong clock: it is current for as long as a credential can live, whatever it says of its end.
+fn standing(list: &WithdrawnNames, now: UnixTime) -> ListStanding {
+    let seconds = |time: UnixTime| time.as_secs();
+    let (issued, now) = (seconds(list.issued()), now.as_secs());
+    let end = seconds(list.expires()).min(issued.saturating_add(MAX_VALIDITY.as_secs()));
+    if now.saturating_add(MOST_EARLY) < issued {
+        ListStanding::Early
+    } else if now > end {
+        ListStanding::Stale
+    } else {
+        ListStanding::Current
     }
 }
 
@@ -146,3 +159,6 @@ const NOTHING: u8 = 0;
 const CURRENT: u8 = 1;
 const MISSING: u8 = 2;
 const STALE: u8 = 3;
+const EARLY: u8 = 4;
+/// Seconds that a verifier's clock may be behind.
+const MOST_EARLY: u64 = 86_400;
