@@ -243,7 +243,7 @@ impl Given {
     }
 
     fn take_list(&mut self, target: Option<&Target>) -> Result<Option<ListFile>, Error> {
-        let of_name = target.and_then(zone_of);
+        let of_name = target.and_then(Target::zone);
         match (self.list.take(), self.keys.is_empty()) {
             (Some(_), false) if self.zone.is_some() && target.is_some() && self.zone != of_name => {
                 Err(OTHER_ZONE)
@@ -264,12 +264,6 @@ impl Given {
 }
 
 /// The zone that a device's name is in.
-fn zone_of(target: &Target) -> Option<UniqueName<'static>> {
-    let name = target.name.to_str();
-    let (_, zone) = name.split_once('.')?;
-    UniqueName::try_from(zone).ok().map(UniqueName::into_owned)
-}
-
 fn text(option: &'static str, value: OsString) -> Result<String, Error> {
     value.into_string().map_err(|value| Error::BadValue {
         option,
@@ -375,8 +369,8 @@ Less safe:
                                    any other
       --danger-open-to-others      Let a port be reached by other machines, without TLS
 
-Exit status: 0 if both ends have closed, 1 if a file or a port cannot be used, 2 for wrong usage, 3 if nobody was reached,
-4 if the name was not proved, 5 if TLS failed otherwise, 6 if an open connection was cut.
+Exit status: 0 if both ends have closed, 1 if a file or a port cannot be used or a list is not current, 2 for wrong
+usage, 3 if nobody was reached, 4 if the name was not proved, 5 if TLS failed otherwise, 6 if an open connection was cut.
 ";
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use dc_rustls::Withdrawals;
 use dc_rustls::client::{AsyncStream, Config, NamePolicy};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
+use rustls::pki_types::UnixTime;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
@@ -31,6 +32,7 @@ pub struct Trust {
 #[derive(Clone, Debug)]
 pub struct Dialer {
     tls: Config,
+    lists: Option<Arc<Withdrawals>>,
     to: Option<Place>,
     timeout: Duration,
 }
@@ -59,12 +61,13 @@ impl Dialer {
             true => builder.or_certificate(),
             false => builder,
         };
-        let builder = match lists {
-            Some(lists) => builder.withdrawals(lists),
+        let builder = match &lists {
+            Some(lists) => builder.withdrawals(lists.clone()),
             None => builder,
         };
         Ok(Self {
             tls: builder.build().map_err(Error::Unusable)?,
+            lists,
             to: None,
             timeout: TIMEOUT,
         })
@@ -84,10 +87,12 @@ impl Dialer {
         self
     }
 
-    /// Connects, and returns when the device has proved the name.
+    /// Connects, and returns when the device has proved the name. If there is a list of withdrawn names, and it is not that of the name's zone, that is
+    /// said on standard error.
     ///
     /// Fails with [`Error::Unreachable`], [`Error::TooSlow`] and [`Error::NotProved`].
     pub async fn dial(&self, target: &Target) -> Result<Connection, Error> {
+        self.say_unlisted(target);
         let end = Instant::now() + self.timeout;
         let too_slow = || Error::TooSlow {
             target: target.clone(),
@@ -103,6 +108,19 @@ impl Dialer {
             at,
             source: Box::new(source),
         })
+    }
+
+    fn say_unlisted(&self, target: &Target) {
+        let Some(lists) = &self.lists else { return };
+        let list = target
+            .zone()
+            .and_then(|zone| lists.standing(&zone, UnixTime::now()));
+        if list.is_none() {
+            eprintln!(
+                "dc-connect: the list of withdrawn names is not that of the zone of {}: whether it is withdrawn is not known",
+                target.name.to_str()
+            );
+        }
     }
 
     /// The first of the addresses where somebody answers; each has its share of the time.

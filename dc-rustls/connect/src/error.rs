@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};
 
+use dc_rustls::Refusal;
+
 use crate::advice::advice;
 use crate::target::Target;
 
@@ -61,7 +63,7 @@ pub enum Error {
         /// Its address.
         address: SocketAddr,
     },
-    /// The device did not prove its name, or TLS failed for another reason.
+    /// The device did not prove its name, there is no list of withdrawn names and has to be, or TLS failed for another reason.
     NotProved {
         /// The device.
         target: Target,
@@ -113,6 +115,8 @@ impl Error {
             Self::File { .. } | Self::Listen { .. } | Self::System(_) | Self::Unusable(_) => 1,
             Self::TooSlow { .. } | Self::Unreachable { .. } => 3,
             Self::NotProved { source, .. } | Self::Unwanted { source, .. } => match **source {
+                // Whatever the device has proved: it is this end that has no list.
+                dc_rustls::Error::Refused(Refusal::ListNotCurrent { .. }) => 1,
                 dc_rustls::Error::Io(_) => 5,
                 dc_rustls::Error::Tls(rustls::Error::InvalidCertificate(_))
                 | dc_rustls::Error::NoUniqueName { .. }
@@ -153,12 +157,7 @@ impl fmt::Display for Error {
             ),
             Self::Local(error) => write!(f, "the local end is gone: {error}"),
             Self::NotLoopback { address } => say_open(f, address),
-            Self::NotProved { target, at, source } => write!(
-                f,
-                "the server at {at} did not prove to be {}: {source}{}",
-                target.name.to_str(),
-                advice(source)
-            ),
+            Self::NotProved { target, at, source } => say_not_proved(f, target, at, source),
             Self::System(error) => write!(f, "the system does not let us work: {error}"),
             Self::TooSlow { target, after } => write!(
                 f,
@@ -182,6 +181,27 @@ impl fmt::Display for Error {
             Self::Usage(what) => write!(f, "{what}; see --help"),
         }
     }
+}
+
+fn say_not_proved(
+    f: &mut fmt::Formatter<'_>,
+    target: &Target,
+    at: &SocketAddr,
+    source: &dc_rustls::Error,
+) -> fmt::Result {
+    let name = target.name.to_str();
+    match is_listless(source) {
+        true => write!(f, "{name} is not connected to: {source}")?,
+        false => write!(f, "the server at {at} did not prove to be {name}: {source}")?,
+    }
+    f.write_str(advice(source))
+}
+
+fn is_listless(error: &dc_rustls::Error) -> bool {
+    matches!(
+        error,
+        dc_rustls::Error::Refused(Refusal::ListNotCurrent { .. })
+    )
 }
 
 fn say_open(f: &mut fmt::Formatter<'_>, address: &SocketAddr) -> fmt::Result {

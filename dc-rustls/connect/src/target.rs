@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dc_core::UniqueName;
 use rustls::pki_types::ServerName;
 
 /// The device that somebody wants to reach.
@@ -54,6 +55,14 @@ impl Place {
 }
 
 impl Target {
+    /// The zone that the name is directly below, in whose list it would be; none if it is an address.
+    #[must_use]
+    pub fn zone(&self) -> Option<UniqueName<'static>> {
+        let name = self.name.to_str();
+        let (_, zone) = name.split_once('.')?;
+        UniqueName::try_from(zone).ok().map(UniqueName::into_owned)
+    }
+
     /// Reads what [`Place::parse`] does, with this port if there is none.
     ///
     /// Fails with [`NotAPlace`] as it does, and if there is no port at all.

@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use apparatus::{Part, have};
 use dc_core::Form;
 use dc_tests::lister::Lister;
 use dc_tests::process::run;
 use dc_tests::vendor::{Device, ZONE};
+use rustls::pki_types::UnixTime;
 
 use crate::device::{PATIENCE, Scene, Tls, answers, careless, counts, serve};
 
@@ -129,6 +129,33 @@ fn the_evil_twin_gets_nothing_of_a_request_through_the_proxy() {
 }
 
 #[test]
+fn the_proxy_says_for_which_names_there_is_no_list() {
+    let scene = Scene::new();
+    let (lister, list) = (Lister::new(), scene.file("list"));
+    fs::write(&list, lister.list(ZONE, 1, &[], UnixTime::now().as_secs())).unwrap();
+    let port = scene.serve(counts);
+    let (path, key) = (list.to_str().unwrap(), lister.key().to_string());
+    let to = port.address.to_string();
+    let (program, at) = scene.port(&[
+        "--proxy",
+        "127.0.0.1:0",
+        "--to",
+        &to,
+        "--withdrawn",
+        path,
+        "--list-key",
+        &key,
+        "--list-zone",
+        ZONE,
+    ]);
+    ask(at, b"CONNECT k3v.cpe.example.com:443 HTTP/1.1\r\n\r\n");
+    ask(at, b"CONNECT k3v.other.example:443 HTTP/1.1\r\n\r\n");
+    let unlisted = "not that of the zone of k3v.other.example:";
+    assert!(program.says(unlisted, 0), "{}", program.text());
+    assert_eq!(program.text().matches("not that of the zone").count(), 1);
+}
+
+#[test]
 fn what_comes_with_the_request_is_for_the_device() {
     let scene = Scene::new();
     let port = scene.serve(counts);
@@ -171,10 +198,7 @@ fn an_open_connection_ends_when_its_name_is_withdrawn() {
     let scene = Scene::new();
     let port = scene.serve(says_one);
     let (lister, list) = (Lister::new(), scene.file("list"));
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = UnixTime::now().as_secs();
     fs::write(&list, lister.list(ZONE, 1, &[], now)).unwrap();
     let (to, key) = (port.address.to_string(), lister.key().to_string());
     let (program, at) = scene.port(&[
