@@ -211,12 +211,11 @@ impl fmt::Display for Status {
             write!(f, "\nrenew at   {}", Moment::at(identity.renew_at))?;
         }
         if let Some(next) = self.next_attempt {
-            write!(
-                f,
-                "\nnext try   {}, after {} failures",
-                Moment::at(next),
-                self.failures
-            )?;
+            let after = match self.failures {
+                1 => "a failure".to_owned(),
+                failures => format!("{failures} failures"),
+            };
+            write!(f, "\nnext try   {}, after {after}", Moment::at(next))?;
         }
         for (what, wrong) in [
             ("hook  ", &self.hook),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dc_core::pem::StoredCredential;
-use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
+use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, UniqueName, Verifier};
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -12,6 +12,7 @@ use rustls::server::ParsedCertificate;
 use super::generation::Part;
 use dc_pki::Sha256;
 use dc_pki::chain::{self, ChainError};
+use dc_pki::text::Foreign;
 use dc_protocol::Credentials;
 
 /// The checks of a device's peers, and what they check with.
@@ -113,6 +114,7 @@ impl Checker<'_> {
             credentials.extend(read.map_err(UntrustedError::Credential)?);
         }
         let checked = self.check(role, chain, credentials, spki)?;
+        check_words(answer)?;
         match checked.name() {
             Some(name) if name != answer.name => Err(UntrustedError::OtherName {
                 named: answer.name.clone(),
@@ -230,6 +232,32 @@ impl Checker<'_> {
     }
 }
 
+/// Fails unless the id is one, and the name directly below the zone.
+fn check_words(answer: &Credentials) -> Result<(), UntrustedError> {
+    let Credentials {
+        device, name, zone, ..
+    } = answer;
+    let is_id = (1..=MOST_ID).contains(&device.len())
+        && device
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let parsed = UniqueName::parse(name.as_bytes()).is_ok();
+    let is_of_zone = name
+        .split_once('.')
+        .is_some_and(|(_, behind)| behind == zone);
+    match is_id && parsed && is_of_zone {
+        true => Ok(()),
+        false => Err(UntrustedError::Misnamed {
+            device: device.clone(),
+            name: name.clone(),
+            zone: zone.clone(),
+        }),
+    }
+}
+
+/// Letters of a device's id: more than any service has.
+const MOST_ID: usize = 64;
+
 /// The reason that something is not installed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -249,6 +277,21 @@ pub enum UntrustedError {
     /// A credential is for another key.
     #[error("the credential is for a key that is not ours")]
     OtherKey,
+    /// The id in the answer is none, or the name is not of the zone: no signature covers these words, and people read them.
+    #[error(
+        "the answer is about the device '{}' with the name '{}' in the zone '{}': that is no id, or no name of the zone",
+        Foreign(device),
+        Foreign(name),
+        Foreign(zone)
+    )]
+    Misnamed {
+        /// The id.
+        device: String,
+        /// The name.
+        name: String,
+        /// The zone.
+        zone: String,
+    },
     /// Two names should be one.
     #[error("one name is {named} and another one {signed}")]
     OtherName {

@@ -4,7 +4,7 @@ use dc_agent::{Agent, Level};
 use dc_protocol::Kind;
 
 use crate::device::Device;
-use crate::signer::{DAY, HOUR, Mood, Signer};
+use crate::signer::{DAY, HOUR, Mood, Signer, ZONE};
 
 /// A device that is to renew now, and an agent for it.
 fn due(signer: &Signer) -> (Device, Agent) {
@@ -88,6 +88,21 @@ fn a_credential_for_another_key() {
 #[test]
 fn a_credential_that_no_client_trusts() {
     survives(Mood::WrongRoot, "untrusted");
+}
+
+#[test]
+fn an_id_that_is_none_and_a_zone_that_is_not_the_names() {
+    let long: &'static str = "a".repeat(65).leak();
+    for (device, zone) in [
+        ("\u{1b}]0;pwned\u{7}", ZONE),
+        ("", ZONE),
+        ("two words", ZONE),
+        (long, ZONE),
+        ("device-1", "else.example"),
+        ("device-1", ""),
+    ] {
+        survives(Mood::Misnames(device, zone), "untrusted");
+    }
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub(crate) enum Mood {
     WrongKey,
     /// Issues under a certificate of a root that nobody knows.
     WrongRoot,
+    /// Issues, and says that the device has this id, and that the name is of this zone.
+    Misnames(&'static str, &'static str),
     /// Issues as if it were this many seconds later.
     Ahead(u64),
     /// Issues, and closes the connection before the answer.
@@ -545,10 +547,14 @@ impl Signer {
             issue(&delegation, &key, &wanted, None, algorithms, unix(now)).unwrap()
         });
         let life = 164 * HOUR;
+        let (device, zone) = match mood {
+            Mood::Misnames(device, zone) => (*device, *zone),
+            _ => ("device-1", ZONE),
+        };
         let answer = serde_json::to_vec(&Credentials {
-            device: "device-1".to_owned(),
+            device: device.to_owned(),
             name: NAME.to_owned(),
-            zone: ZONE.to_owned(),
+            zone: zone.to_owned(),
             credentials: credentials(&issued),
             client_credentials: for_client
                 .iter()
