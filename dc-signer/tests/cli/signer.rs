@@ -172,6 +172,25 @@ fn a_file_is_added_line_by_line_and_a_bad_line_stops_no_other() {
 }
 
 #[test]
+fn the_command_line_says_zone_and_code_for_each_line_that_does_not() {
+    let signer = Signer::new();
+    signer.0.write(
+        "fleet.ndjson",
+        "{\"external_id\":\"a\"}\n{\"external_id\":\"b\",\"zone\":\"other.example\"}\n{\"external_id\":\"c\",\"code\":false}",
+    );
+    let add = ["devices", "add", "--file", "fleet.ndjson", "--code"];
+    let outcome = signer.run(&[&add[..], &["--zone", "cpe.example.com"]].concat());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let codes: Vec<&str> = outcome.stdout.lines().collect();
+    let [a, c, total] = codes[..] else {
+        panic!("{codes:?}")
+    };
+    assert!(a.starts_with("a ") && c.starts_with("c "), "{codes:?}");
+    assert_eq!(total, "2 added, 0 known before, 1 refused");
+    assert!(outcome.stderr.contains("line 2:"), "{}", outcome.stderr);
+}
+
+#[test]
 fn lists_are_cut_and_exports_are_whole() {
     let signer = Signer::new();
     let lines: String = (0..1500)

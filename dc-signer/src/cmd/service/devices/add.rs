@@ -37,8 +37,8 @@ pub(super) struct Args {
     /// A file with one device a line; - is standard input
     #[arg(long, value_name = "NDJSON")]
     file: Option<PathBuf>,
-    /// Its zone; may be left out when there is one only
-    #[arg(long, conflicts_with = "file")]
+    /// Its zone; may be left out when there is one only. With a file, that of each line that names none
+    #[arg(long)]
     zone: Option<String>,
     /// Which of a customer's devices it is
     #[arg(long, default_value_t = 0, conflicts_with = "file")]
@@ -52,8 +52,8 @@ pub(super) struct Args {
     /// The SHA-256 of its enrolment key: then it needs not enrol
     #[arg(long, value_name = "SHA256", conflicts_with = "file")]
     enrolment_key: Option<Sha256>,
-    /// Make an activation code
-    #[arg(long, conflicts_with = "file")]
+    /// Make an activation code; with a file, for each line
+    #[arg(long)]
     code: bool,
     #[command(flatten)]
     acting: Acting,
@@ -133,9 +133,13 @@ impl Args {
             number: 0,
         };
         loop {
-            let (batch, read) = lines.batch()?;
+            let (mut batch, read) = lines.batch()?;
             if read == 0 {
                 break;
+            }
+            for new in batch.iter_mut().filter_map(|(_, new)| new.as_mut().ok()) {
+                new.code |= self.code;
+                new.zone = new.zone.take().or_else(|| self.zone.clone());
             }
             for line in add(open, who, batch).await? {
                 total.count(&line);
