@@ -16,6 +16,8 @@ pub(crate) struct Node {
     pub(crate) page: &'static str,
     /// What is typed for it behind the command that it belongs to.
     pub(crate) name: &'static str,
+    /// Its help as it is printed.
+    pub(crate) text: &'static str,
     /// Its help.
     pub(crate) help: Help,
     /// The commands below it.
@@ -37,7 +39,8 @@ impl Node {
             source,
         })?;
         // This process writes pages, and ends.
-        let help = Help::parse(text.leak()).ok_or(Error::NoHelp { path })?;
+        let text: &'static str = text.leak();
+        let help = Help::parse(text).ok_or(Error::NoHelp { path })?;
         let commands = help
             .commands
             .iter()
@@ -46,6 +49,7 @@ impl Node {
         Ok(Self {
             page,
             name,
+            text,
             help,
             commands,
         })

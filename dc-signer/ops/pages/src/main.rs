@@ -1,8 +1,9 @@
-//! Writes the man pages and completions of all programs: `dc-pages DIR`.
+//! Writes the man pages and completions of all programs, and the same pages as chapters of the book: `dc-pages DIR`.
 //!
 //! They come from what is in the repository: the help of every command as the tests keep it (`tests/help` of each program), the
 //! sample files of the configurations, and `sections/` beside this for what no help has room for. No program has to carry them.
 
+mod chapter;
 mod command;
 mod error;
 mod help;
@@ -52,6 +53,9 @@ fn write(out: &Path) -> Result<(), Error> {
         let node = Node::read(&root.join(program.help), program.name)?;
         write_pages(&node, program, out)?;
         write_completions(&node, out)?;
+        let more = text::sections(program.sections);
+        let chapter = chapter::program(&node, &more, program.see);
+        save(&chapter_of(program.name, out), chapter.as_bytes())?;
     }
     for sample in SAMPLES {
         let see = Section {
@@ -62,8 +66,14 @@ fn write(out: &Path) -> Result<(), Error> {
         let path = out.join(format!("man/{}.5", sample.page));
         sample::write(sample, see, &mut page).map_err(failed(&path))?;
         save(&path, &page)?;
+        let chapter = chapter::configuration(sample);
+        save(&chapter_of(sample.page, out), chapter.as_bytes())?;
     }
     Ok(())
+}
+
+fn chapter_of(page: &str, out: &Path) -> PathBuf {
+    out.join(format!("book/{page}.md"))
 }
 
 fn write_pages(node: &Node, program: &Program, out: &Path) -> Result<(), Error> {

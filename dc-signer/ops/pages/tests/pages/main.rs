@@ -125,6 +125,31 @@ fn every_word_of_every_help_is_in_its_page() {
     );
 }
 
+/// With `UPDATE_PAGES` in the environment, they are written first.
+#[test]
+fn the_book_has_the_pages_as_chapters() {
+    let folder = written();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let chapters = names(folder.path().join("book"));
+    assert_eq!(chapters.len(), HELP.len() + 3);
+    for name in chapters {
+        let made = fs::read_to_string(folder.path().join("book").join(&name)).unwrap();
+        if std::env::var_os("UPDATE_PAGES").is_some() {
+            fs::write(docs.join(&name), &made).unwrap();
+        }
+        let kept = fs::read_to_string(docs.join(&name)).unwrap_or_default();
+        assert!(
+            made == kept,
+            "docs/{name} is another one: UPDATE_PAGES=1 makes it anew"
+        );
+        assert!(
+            summary.contains(&format!("({name})")),
+            "{name} is no chapter"
+        );
+    }
+}
+
 #[test]
 fn every_option_can_be_completed_in_every_shell() {
     let folder = written();
