@@ -13,8 +13,6 @@ pub(crate) struct Counts {
     pub(crate) turn: u64,
     /// Its number among those that have begun to wait, while somebody of it waits.
     came: u64,
-    /// The same among those that have begun to be inside.
-    entered: u64,
 }
 
 impl Counts {
@@ -27,7 +25,7 @@ impl Counts {
     }
 
     const fn by_inside<K>(self, key: K) -> (usize, Reverse<u64>, K) {
-        (self.inside, Reverse(self.entered), key)
+        (self.inside, Reverse(self.turn), key)
     }
 }
 
@@ -41,7 +39,7 @@ pub(crate) struct Tally<K> {
     next: BTreeSet<(usize, u64, u64, K)>,
     /// Of those with somebody waiting: the most waiting last, and of these the last to come.
     waiting: BTreeSet<(usize, u64, K)>,
-    /// Of those with somebody inside: the most inside last, and of these the first that was.
+    /// Of those with somebody inside: the most inside last, and of these the longest without a turn.
     inside: BTreeSet<(usize, Reverse<u64>, K)>,
 }
 
@@ -66,9 +64,6 @@ impl<K: Copy + Eq + Hash + Ord> Tally<K> {
         self.changes += 1;
         if before.waiting == 0 {
             after.came = self.changes;
-        }
-        if before.inside == 0 {
-            after.entered = self.changes;
         }
         if before.waiting > 0 {
             self.next.remove(&before.in_turn(key));
