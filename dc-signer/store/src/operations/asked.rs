@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pki_types::UnixTime;
 
 use crate::registry::{self, Change, Device, DeviceId, PendingCode};
-use crate::{Act, Added, Keep, Kept, NewDevice, Redeemed, Redemption, Report};
+use crate::{Act, Added, Issuance, Keep, Kept, NewDevice, Recorded, Redeemed, Redemption, Report};
 
 /// One of them, with whoever asks for it.
 #[derive(Debug)]
@@ -33,6 +33,20 @@ pub(super) enum Answered {
     Changed(Box<Device>),
     PutCodes(Vec<Result<Kept, registry::Error>>),
     Redeemed(Redeemed),
+}
+
+/// The things that devices come for, which are written together: to enrol, and to have their credentials recorded.
+#[derive(Debug)]
+pub(super) enum DeviceAsks {
+    Change(Asked),
+    Record(Box<Issuance>),
+}
+
+/// The result of each.
+#[derive(Debug)]
+pub(super) enum DeviceGets {
+    Answered(Answered),
+    Recorded(Recorded),
 }
 
 /// A write of as little as can be, which shows that writing works.

@@ -67,13 +67,28 @@ impl Job for Taking<'_> {
     }
 }
 
-/// Issuances that are recorded together.
-pub(super) struct Recording<'a>(pub(super) &'a [Issuance]);
+/// An operation beside others that devices come for.
+pub(super) enum Together<'a> {
+    Ask(&'a Asked),
+    /// Issuances that are recorded in one go.
+    Record(&'a [Issuance]),
+}
 
-impl Job for Recording<'_> {
-    type Done = Vec<record::Outcome>;
+/// The result of each.
+pub(super) enum TogetherDone {
+    Answered(Answered),
+    Recorded(Vec<record::Outcome>),
+}
 
-    async fn work(&self, work: &mut Work) -> Result<Self::Done, Error> {
-        record::record(work, self.0).await
+impl Job for Together<'_> {
+    type Done = TogetherDone;
+
+    async fn work(&self, work: &mut Work) -> Result<TogetherDone, Error> {
+        Ok(match self {
+            Self::Ask(asked) => TogetherDone::Answered(asked.work(work).await?),
+            Self::Record(issuances) => {
+                TogetherDone::Recorded(record::record(work, issuances).await?)
+            }
+        })
     }
 }

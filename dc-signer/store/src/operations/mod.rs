@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Database, Session};
 use super::seen::Seen;
-use super::{Act, Error, Issuance, Recorded, schema};
+use super::{Act, Error, schema};
 use crate::registry::{CodeId, Device, DeviceId, Head, PendingCode, Sha256};
 
 mod add;
@@ -73,13 +73,13 @@ mod work;
 mod zones;
 
 pub use archives::KeptHash;
-use asked::{Answered, Asked, Probe, What};
+use asked::{Answered, Asked, DeviceAsks, DeviceGets, Probe, What};
 pub use audit::Beside;
 pub use ended::EndedBy;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
 use pages::Replica;
-use queue::Queue;
+use queue::{Queue, closed};
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
 pub use shared_secrets::SecretChange;
@@ -103,9 +103,9 @@ pub trait Observer: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Store {
     shared: Arc<Shared>,
-    /// Records credentials.
-    recorder: Queue<Issuance, Recorded>,
-    /// Enrols and changes devices, and keeps codes.
+    /// Enrols devices, and records credentials.
+    recorder: Queue<DeviceAsks, DeviceGets>,
+    /// Adds and changes devices, and keeps codes, for operators: no device waits for a list of thousands.
     changer: Queue<Asked, Answered>,
     /// Finds devices by their enrolment keys.
     finder: Queue<Sha256, Option<Device>>,
@@ -186,12 +186,17 @@ impl Store {
     async fn ask(&self, operation: &'static str, what: What, by: &Act) -> Result<Answered, Error> {
         let by = by.clone();
         let is_somebodys = Act::is_somebodys(&by.actor);
-        let asked = self.changer.ask(Asked { what, by });
-        let answered = self.timed(operation, asked).await;
-        // Devices read nothing back.
-        if is_somebodys {
-            self.has_changed();
+        let asked = Asked { what, by };
+        if !is_somebodys {
+            // Devices read nothing back.
+            let granted = self.recorder.ask(DeviceAsks::Change(asked));
+            return match self.timed(operation, granted).await? {
+                DeviceGets::Answered(answered) => Ok(answered),
+                DeviceGets::Recorded(_) => Err(closed()),
+            };
         }
+        let answered = self.timed(operation, self.changer.ask(asked)).await;
+        self.has_changed();
         answered
     }
 

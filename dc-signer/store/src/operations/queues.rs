@@ -5,10 +5,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Error;
 use crate::registry::{CodeId, Device, DeviceId, PendingCode, Sha256};
-use crate::{Error, Issuance, Recorded};
 
-use super::asked::{Answered, Asked};
+use super::asked::{Answered, Asked, DeviceAsks, DeviceGets};
 use super::queue::{Flights, Queue};
 use super::shared::Shared;
 use super::{codes, devices, group};
@@ -37,13 +37,13 @@ fn readers(shared: &Shared) -> Flights {
     }
 }
 
-pub(super) fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
+pub(super) fn recorder(shared: Arc<Shared>) -> Queue<DeviceAsks, DeviceGets> {
     Queue::start(
         RECORD_PACE,
         writers(&shared),
-        move |issuances: Vec<Issuance>| {
+        move |wanted: Vec<DeviceAsks>| {
             let shared = Arc::clone(&shared);
-            async move { group::record_all(&shared, &issuances).await }
+            async move { group::write_all(&shared, wanted).await }
         },
     )
 }

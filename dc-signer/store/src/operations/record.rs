@@ -10,6 +10,8 @@ use crate::sql::{Batch, Kind, Value};
 use crate::{Answer, Error, Issuance, Recorded, Store};
 use dc_pki::names::ZoneName;
 
+use super::asked::{DeviceAsks, DeviceGets};
+use super::queue::closed;
 use super::work::Work;
 use super::{devices, issues, rows, withdrawn};
 
@@ -21,7 +23,11 @@ impl Store {
     /// enrolment keys. Fails as [`Device::may_issue`] does, and with
     /// [`UnknownDevice`](crate::registry::Error::UnknownDevice); then they must not leave.
     pub async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
-        self.timed("record", self.recorder.ask(issuance)).await
+        let granted = self.recorder.ask(DeviceAsks::Record(issuance.into()));
+        match self.timed("record", granted).await? {
+            DeviceGets::Recorded(recorded) => Ok(recorded),
+            DeviceGets::Answered(_) => Err(closed()),
+        }
     }
 
     /// The answer to a request with this idempotency key, if that was less than
@@ -50,6 +56,7 @@ pub(super) async fn record(work: &mut Work, issuances: &[Issuance]) -> Result<Ve
     let mut good = Vec::with_capacity(issuances.len());
     let mut touched = Touched::default();
     for issuance in issuances {
+        work.touch(issuance.device.as_bytes());
         if let Some(answer) = answered_before(&answers, issuance) {
             outcomes.push(Ok(Recorded::Before(answer)));
             continue;

@@ -12,6 +12,7 @@ on_both! {
     nothing_is_recorded_after_the_store_is_closed,
     one_that_is_refused_does_not_hurt_the_others,
     replicas_record_into_one_chain,
+    what_devices_come_for_shares_a_commit_and_is_all_done,
     what_is_in_the_queue_is_recorded_before_the_store_closes,
     what_no_database_takes_does_not_hurt_the_others,
 }
@@ -303,4 +304,43 @@ async fn one_key_enrols_one_of_two_devices(db: &Database) {
     assert_eq!(enrolled.state, registry::State::Active);
     assert_eq!(refused(refusal), registry::Error::KeyTaken);
     db.store.verify_audit().await.unwrap();
+}
+
+async fn what_devices_come_for_shares_a_commit_and_is_all_done(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    let active = (1..=20).map(with_key);
+    let new: Vec<NewDevice> = active.chain((21..=30).map(new_device)).collect();
+    store.add_devices(&new, &by(NOW)).await.unwrap();
+    let (active, preregistered) = new.split_at(20);
+    let mut callers = tokio::task::JoinSet::new();
+    let mut change = |id, change: Change| {
+        let store = Arc::clone(&db.store);
+        let act = Act::new("device", at(NOW));
+        callers.spawn(async move { drop(store.change_device(id, &change, &act).await.unwrap()) });
+    };
+    for new in active.iter().step_by(2) {
+        change(new.id, Change::FlagClone);
+    }
+    for new in preregistered {
+        let key = key(&format!("new {}", new.id));
+        change(new.id, Change::Enrol { key });
+    }
+    for new in active {
+        let issuance = issuance(&by_id(store, new.id).await, 0);
+        let store = Arc::clone(&db.store);
+        callers.spawn(async move { drop(store.record(issuance).await.unwrap()) });
+    }
+    callers.join_all().await;
+    for (number, new) in active.iter().enumerate() {
+        let device = by_id(store, new.id).await;
+        let held = device.credential.as_ref().unwrap().sha256;
+        assert_eq!(held, issuance(&device, 0).credentials[0]);
+        assert_eq!(device.possible_clone, number % 2 == 0, "{number}");
+    }
+    for new in preregistered {
+        assert_eq!(by_id(store, new.id).await.state, registry::State::Active);
+    }
+    let records = 1 + 30 + 10 + 10 + 20;
+    assert_eq!(store.verify_audit().await.unwrap().seq, records);
 }
