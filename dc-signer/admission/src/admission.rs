@@ -250,8 +250,13 @@ impl Admission {
     fn serve(&mut self, id: Id) {
         let before = self.people.insert(id, Person::Served);
         match before {
-            Some(Person::Renewing(device, _, _, until) | Person::Enrolling(device, _, until)) => {
+            Some(Person::Renewing(device, _, _, until)) => {
                 self.told.served(device);
+                self.ends.remove(&(until, id));
+            }
+            // It may be refused, and come again with another key.
+            Some(Person::Enrolling(device, _, until)) => {
+                self.told.served_in_time(device, self.at);
                 self.ends.remove(&(until, id));
             }
             Some(Person::Operating(_) | Person::Served | Person::ServedOperator(_)) | None => {}

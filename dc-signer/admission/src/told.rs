@@ -50,6 +50,13 @@ impl Told {
         self.times.remove(&device);
     }
 
+    /// The same for one that may come for another thing right behind it: a time that is still to come stays the only one it has.
+    pub(crate) fn served_in_time(&mut self, device: u64, now: Duration) {
+        if self.is_expected(device, now) {
+            self.times.remove(&device);
+        }
+    }
+
     fn forget(&mut self, now: Duration) {
         while let Some(entry) = self
             .forget

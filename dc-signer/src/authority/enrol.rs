@@ -109,16 +109,21 @@ impl Authority {
             mac: mac.unwrap_or_else(|| keys.new_mac(code, pending.device)),
             key: asking.enrolment_key,
         };
-        self.check_before_use(&redemption, asking).await?;
-        let by = asking.visit.act();
-        match self.store.redeem_code(&redemption, &by).await? {
-            Redeemed::Enrolled(device) => Ok(*device),
-            Redeemed::Refused(refusal) => {
-                self.flag_used_code(&redemption, refusal, asking.visit)
-                    .await?;
-                Err(refusal.into())
+        let refusal = match pending.check(&redemption.mac, &redemption.key, asking.visit.now) {
+            // Nothing is counted any more, so nothing is written.
+            Err(spent @ (CodeError::Expired | CodeError::TooManyTries | CodeError::Used)) => spent,
+            _ => {
+                self.check_before_use(&redemption, asking).await?;
+                let by = asking.visit.act();
+                match self.store.redeem_code(&redemption, &by).await? {
+                    Redeemed::Enrolled(device) => return Ok(*device),
+                    Redeemed::Refused(refusal) => refusal,
+                }
             }
-        }
+        };
+        self.flag_used_code(&redemption, refusal, asking.visit)
+            .await?;
+        Err(refusal.into())
     }
 
     /// A right code is good once, so what would fail afterwards fails before.

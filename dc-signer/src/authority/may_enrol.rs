@@ -10,11 +10,11 @@ use dc_store::Find;
 use dc_store::registry::{ActivationCode, Manufactured, Sha256};
 
 impl Authority {
-    /// The hash of the thing that lets the one who asks enrol: an activation code, if there is one with its public part; the key that an
-    /// operator has said; the serial number in a manufacturer's certificate. None if nothing is issued to them, so that they need not
-    /// wait for their refusal, and nobody else because of them.
+    /// The hash of the thing that lets the one who asks enrol: an activation code that is good now; the key that an operator has said; the
+    /// serial number in a manufacturer's certificate. None if nothing is issued to them, so that they need not wait for their refusal,
+    /// and nobody else because of them.
     ///
-    /// A code may be wrong: tries are counted, and so take their turn. Fails with what the database fails with.
+    /// Fails with what the database fails with.
     pub(crate) async fn may_enrol(
         &self,
         request: &EnrollRequest,
@@ -24,11 +24,16 @@ impl Authority {
         let Some(code) = &request.code else {
             return self.may_enrol_by_key(chain, now).await;
         };
-        let Ok(code) = code.parse::<ActivationCode>() else {
+        let (Ok(code), Ok(key)) = (code.parse::<ActivationCode>(), enrolment_key(chain)) else {
             return Ok(None);
         };
-        let found = self.store.find_code(code.id()).await?;
-        Ok(found.map(|pending| hash(&format!("code {}", pending.id))))
+        let Some(pending) = self.store.find_code(code.id()).await? else {
+            return Ok(None);
+        };
+        let macs = self.secrets.now(&self.store).await?;
+        let macs = macs.macs(&code, pending.device, now);
+        let is_good = macs.iter().any(|mac| pending.check(mac, &key, now).is_ok());
+        Ok(is_good.then(|| hash(&format!("code {}", pending.id))))
     }
 
     async fn may_enrol_by_key(

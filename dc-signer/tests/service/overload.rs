@@ -191,7 +191,7 @@ fn a_stranger_is_refused_without_a_turn() {
 }
 
 #[test]
-fn an_enrolment_has_one_place_and_those_with_invented_codes_have_none() {
+fn an_enrolment_has_one_place_and_those_with_invented_and_used_codes_have_none() {
     let rig = Rig::start_with(ONE_A_SECOND);
     let devices: Vec<(Router, String)> = (0..8)
         .map(|number| {
@@ -202,12 +202,14 @@ fn an_enrolment_has_one_place_and_those_with_invented_codes_have_none() {
             (Router::new(&rig), code)
         })
         .collect();
+    let used = rig.add("used")["code"]["code"].as_str().unwrap().to_owned();
+    Router::new(&rig).enroll(&csr(), &used).ok();
+    let invented = |letter: &str| letter.repeat(9) + "a" + &letter.repeat(25) + "a";
     let enough = AtomicBool::new(false);
     let answers: Vec<Answer> = std::thread::scope(|scope| {
-        for letter in ["a", "c", "e"] {
+        for invented in [invented("a"), invented("c"), used] {
             let (rig, enough) = (&rig, &enough);
             scope.spawn(move || {
-                let invented = letter.repeat(9) + "a" + &letter.repeat(25) + "a";
                 while !enough.load(Ordering::Relaxed) {
                     let answer = Router::new(rig).enroll(&csr(), &invented);
                     answer.refused(403, "code-refused");

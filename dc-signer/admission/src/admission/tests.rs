@@ -196,6 +196,31 @@ fn an_enrolment_that_asks_again_has_one_place_and_is_served_first_at_its_time() 
 }
 
 #[test]
+fn an_enrolment_that_is_served_before_its_time_and_comes_again_has_no_second_place() {
+    let mut admission = Test::with(AdmissionLimits {
+        at_once: 1,
+        ..LIMITS
+    });
+    let mut times = BTreeSet::new();
+    for second in 1..50 {
+        // One is served at once, and refused; the others are sent away.
+        let all: Vec<Id> = (0..4).map(|_| admission.enrol_as(1, 1, second)).collect();
+        admission.look(second);
+        for decision in std::mem::take(&mut admission.1) {
+            if let Decision::Later(_, later) = decision {
+                times.insert(second + later.after.as_secs());
+            }
+        }
+        for id in all {
+            admission.leave(id, second);
+        }
+        admission.1.clear();
+    }
+    assert_eq!(times.len(), 1, "{times:?}");
+    assert_eq!(admission.0.reservations(), [0, 1]);
+}
+
+#[test]
 fn operators_have_places_of_their_own_but_none_has_all_and_exports_have_half() {
     let mut admission = Test::busy();
     let waiting = admission.renew(1, 1, 1);
