@@ -6,13 +6,16 @@ use data_encoding::HEXLOWER;
 use dc_core::SignatureScheme;
 
 /// Text that a stranger wrote, such as a certificate's names, without what would move a terminal's
-/// cursor or add a line.
+/// cursor or add a line, and its first 1,000 characters at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign<'a>(pub &'a str);
 
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
+        for (number, character) in self.0.chars().enumerate() {
+            if number == MOST {
+                return write!(f, "… ({} bytes in all)", self.0.len());
+            }
             match is_plain(character) {
                 true => write!(f, "{character}")?,
                 false => write!(f, "{}", character.escape_unicode())?,
@@ -21,6 +24,9 @@ impl fmt::Display for Foreign<'_> {
         Ok(())
     }
 }
+
+/// Characters: what is longer is nothing that people read, and fills logs and files.
+const MOST: usize = 1000;
 
 /// Neither a control character nor one that changes the direction of writing.
 fn is_plain(character: char) -> bool {
@@ -48,6 +54,15 @@ impl fmt::Display for Hex<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_text_has_an_end() {
+        let long = "é".repeat(2000);
+        let shown = Foreign(&long).to_string();
+        assert_eq!(shown, format!("{}… (4000 bytes in all)", "é".repeat(1000)));
+        let short = "é".repeat(1000);
+        assert_eq!(Foreign(&short).to_string(), short);
+    }
 
     #[test]
     fn foreign_text_moves_no_cursor() {
