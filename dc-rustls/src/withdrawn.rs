@@ -6,11 +6,13 @@ mod zone;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dc_core::{ListKey, NameHash, UniqueName, WithdrawnNames};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 use crate::list_error::ListError;
 use crate::{Error, Refusal};
@@ -88,6 +90,7 @@ pub struct Withdrawals {
     algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     zones: Vec<Zone>,
     report: Option<Arc<Report>>,
+    time: Arc<dyn TimeProvider>,
 }
 
 type Report = dyn Fn(&UniqueName<'_>, ListStanding) + Send + Sync;
@@ -108,6 +111,7 @@ impl Withdrawals {
             algorithms: provider.signature_verification_algorithms.all,
             zones: Vec::new(),
             report: None,
+            time: Arc::new(DefaultTimeProvider),
         })
     }
 
@@ -135,6 +139,14 @@ impl Withdrawals {
         report: impl Fn(&UniqueName<'_>, ListStanding) + Send + Sync + 'static,
     ) -> Self {
         self.report = Some(Arc::new(report));
+        self
+    }
+
+    /// Takes the time at which a list is loaded from elsewhere than the system's clock: by it a list that was made while the signer's clock was
+    /// ahead gives way to the next one. Handshakes have a clock of their own.
+    #[must_use]
+    pub fn time_provider(mut self, time: Arc<dyn TimeProvider>) -> Self {
+        self.time = time;
         self
     }
 
@@ -166,7 +178,10 @@ impl Withdrawals {
         let known = self.zones.iter().find(|known| *known.name() == zone);
         let known = known.ok_or(ListError::OtherZone { zone })?;
         let list = WithdrawnNames::verify(bytes, known.keys(), self.algorithms);
-        known.swap(Arc::new(list.map_err(ListError::Invalid)?))
+        // Without a clock nothing is of a time that has not come.
+        let now = self.time.current_time();
+        let now = now.unwrap_or(UnixTime::since_unix_epoch(Duration::MAX));
+        known.swap(Arc::new(list.map_err(ListError::Invalid)?), now)
     }
 
     /// The list of a zone; `None` if there is none yet.
@@ -217,6 +232,7 @@ impl fmt::Debug for Withdrawals {
             algorithms: _,
             zones,
             report: _,
+            time: _,
         } = self;
         f.debug_struct("Withdrawals")
             .field("zones", zones)

@@ -265,6 +265,31 @@ fn a_list_counts_for_a_week_at_most_and_not_long_before_it_was_made() {
 }
 
 #[test]
+fn a_list_of_a_time_that_has_not_come_gives_way_to_one_that_is_right() {
+    const DAY: u64 = 24 * 3600;
+    let (lister, clock) = (Lister::new(), Clock::now());
+    let zone = || ZONE.try_into().unwrap();
+    let lists = Withdrawals::new(&provider())
+        .unwrap()
+        .zone(zone(), [lister.key()], ListPolicy::Require)
+        .time_provider(Arc::new(clock.clone()));
+    let now = clock.seconds();
+    lists
+        .load(lister.list(ZONE, 5, &[], now + 3 * DAY))
+        .unwrap();
+    // Not to one of before, nor to another that is early.
+    lists.load(lister.list(ZONE, 4, &[], now)).unwrap_err();
+    lists
+        .load(lister.list(ZONE, 5, &[], now + 2 * DAY))
+        .unwrap_err();
+    lists.load(lister.list(ZONE, 5, &[NAME], now)).unwrap();
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(now));
+    assert_eq!(lists.standing(&zone(), at), Some(ListStanding::Current));
+    // And that one to none that is older.
+    lists.load(lister.list(ZONE, 5, &[], now - 1)).unwrap_err();
+}
+
+#[test]
 fn forged_foreign_and_older_lists_leave_the_one_that_is_there() {
     let (lister, other, now) = (Lister::new(), Lister::new(), 1_800_000_000);
     let lists = lists(&lister, ListPolicy::Require);

@@ -42,13 +42,20 @@ impl Zone {
         }
     }
 
-    /// Puts a list of this zone in the place of the one before.
+    /// Puts a list of this zone in the place of the one before. One from a time that has not come gives way to one that is not: the signer's
+    /// clock is right again.
     ///
     /// Fails with [`ListError::Older`].
-    pub(super) fn swap(&self, list: Arc<WithdrawnNames>) -> Result<Arc<WithdrawnNames>, ListError> {
+    pub(super) fn swap(
+        &self,
+        list: Arc<WithdrawnNames>,
+        now: UnixTime,
+    ) -> Result<Arc<WithdrawnNames>, ListError> {
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_early = |list: &WithdrawnNames| standing(list, now) == ListStanding::Early;
         if let Some(known) = self.list.load().as_ref()
             && list.is_older_than(known)
+            && (list.sequence() < known.sequence() || !is_early(known) || is_early(&list))
         {
             return Err(ListError::Older {
                 zone: self.name.clone(),
