@@ -58,7 +58,7 @@ impl Target {
     /// The zone that the name is directly below, in whose list it would be; none if it is an address.
     #[must_use]
     pub fn zone(&self) -> Option<UniqueName<'static>> {
-        let name = self.name.to_str();
+        let name = self.name.to_str().to_ascii_lowercase();
         let (_, zone) = name.split_once('.')?;
         UniqueName::try_from(zone).ok().map(UniqueName::into_owned)
     }
@@ -139,6 +139,13 @@ mod tests {
             assert_eq!(Place::parse(text), Err(NotAPlace), "{text}");
         }
         assert_eq!(Target::parse("k3v", None), Err(NotAPlace));
+    }
+
+    #[test]
+    fn the_zone_is_as_lists_have_it_however_the_name_is_written() {
+        let zone = |text: &str| Target::parse(text, Some(443)).unwrap().zone();
+        let zone = zone("K3V.CPE.Example.com").unwrap();
+        assert_eq!(zone.as_str(), "cpe.example.com");
     }
 
     proptest! {
