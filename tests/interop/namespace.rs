@@ -98,10 +98,11 @@ impl Seen<'_> {
         if !self.resolv_conf.exists() {
             fs::write(&self.resolv_conf, "").unwrap();
         }
-        let script =
-            "mount -t tmpfs none /var/lib && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+        // In a folder that is the root, as debootstrap makes one, there is no mount to make private.
+        let script = "{ mount --make-rprivate / 2>/dev/null || ! grep -q ' shared:' /proc/self/mountinfo; } && \
+                      mount -t tmpfs none /var/lib && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
         let mut inside = Command::new("unshare");
-        inside.args(["--mount", "sh", "-c", script]);
+        inside.args(["--mount", "--propagation", "unchanged", "sh", "-c", script]);
         inside.arg(&self.resolv_conf);
         inside.arg(command.get_program()).args(command.get_args());
         self.namespace.command(&inside)

@@ -230,7 +230,7 @@ fn prepare(name: &str, blocks: &[&Block]) -> TempDir {
 
 /// What stands in a folder, on a machine of its own, which begins where another one was saved; both outputs are one.
 fn machine(folder: &Path, saved: Option<&Path>) -> Output {
-    let script = "exec 2>&1; exec timeout --kill-after=5 300 unshare --mount --net --pid --fork --kill-child --mount-proc bash \"$@\"";
+    let script = "exec 2>&1; exec timeout --kill-after=5 300 unshare --mount --propagation unchanged --net --pid --fork --kill-child --mount-proc bash \"$@\"";
     Command::new("bash")
         .args(["-c", script, "bash"])
         .arg(Path::new(HERE).join("machine.sh"))
