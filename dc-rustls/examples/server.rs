@@ -53,5 +53,7 @@ fn work(listener: &TcpListener, acceptor: &Acceptor) -> Result<(), Box<dyn Error
         tls.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{text}").as_bytes())?;
         tls.connection_mut().send_close_notify();
         tls.flush()?;
+        // Closed with something unread, such as the client's own end, it would be reset, and the answer be lost with it.
+        let _ = tls.read(&mut [0; 1024]);
     }
 }

@@ -52,7 +52,10 @@ fn answer(identity: &Path, tcp: TcpStream) -> Result<(), dc_rustls::Error> {
     }
     tls.write_all(REPLY)?;
     tls.connection_mut().send_close_notify();
-    Ok(tls.flush()?)
+    tls.flush()?;
+    // Closed with something unread, such as the client's own end, the connection would be reset, and the answer be lost with it.
+    let _ = tls.read(&mut [0; 1024]);
+    Ok(())
 }
 
 const PORT: u16 = 4433;
