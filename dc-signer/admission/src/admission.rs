@@ -316,23 +316,30 @@ impl Admission {
     }
 
     fn put_off_renewal(&mut self, device: Device, left: Left, now: Duration) -> Later {
-        if let Some(at) = self.told.still_to_come(device, now) {
-            return Later::at(at, now, false);
-        }
         let rate = self.pace.measured() * RENEWALS;
-        let (at, is_too_late) = self.renewals.reserve(left, now, rate);
-        self.told.remember(device, at, now);
-        Later::at(at, now, is_too_late)
+        self.put_off_until(device, now, |this| this.renewals.reserve(left, now, rate))
     }
 
     fn put_off_enrolment(&mut self, device: Device, now: Duration) -> Later {
+        let rate = self.pace.measured() * ENROLMENTS;
+        self.put_off_until(device, now, |this| {
+            (this.enrolments.reserve(now, rate), false)
+        })
+    }
+
+    /// Until the time that it was told and that is still to come, or else until what is reserved now, which may be too late.
+    fn put_off_until(
+        &mut self,
+        device: Device,
+        now: Duration,
+        reserve: impl FnOnce(&mut Self) -> (Duration, bool),
+    ) -> Later {
         if let Some(at) = self.told.still_to_come(device, now) {
             return Later::at(at, now, false);
         }
-        let rate = self.pace.measured() * ENROLMENTS;
-        let at = self.enrolments.reserve(now, rate);
+        let (at, is_too_late) = reserve(self);
         self.told.remember(device, at, now);
-        Later::at(at, now, false)
+        Later::at(at, now, is_too_late)
     }
 
     fn stop_waiting(&mut self, id: Id, person: &Person) {
