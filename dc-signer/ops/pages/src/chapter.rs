@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::command::Node;
 use crate::sample::Sample;
-use crate::text::{Block, Section};
+use crate::text::{Block, Section, capital, sentence};
 
 /// The chapter of a program: the help of each command, and what no help has room for.
 pub(crate) fn program(program: &Node, more: &[Section], see: &[&str]) -> String {
@@ -13,16 +13,9 @@ pub(crate) fn program(program: &Node, more: &[Section], see: &[&str]) -> String 
     for page in see {
         let _ = writeln!(text, "\nIts configuration: [{page}]({page}.md).");
     }
-    for node in program.all() {
-        let typed = typed(program, node);
-        let _ = write!(
-            text,
-            "\n## `{typed}`\n\n```text\n{}\n```\n",
-            node.text.trim_end()
-        );
-    }
+    write_commands(program, program.name, &mut text);
     for section in more {
-        let _ = write!(text, "\n## {}\n", capitals(&section.title));
+        let _ = write!(text, "\n## {}\n", capital(&section.title.to_lowercase()));
         for block in &section.blocks {
             write_block(block, &mut text);
         }
@@ -45,21 +38,13 @@ pub(crate) fn configuration(sample: &Sample) -> String {
     )
 }
 
-/// The words that somebody types for a command.
-fn typed(program: &Node, node: &Node) -> String {
-    let way = way_to(program, node.page).unwrap_or_default();
-    way.join(" ")
-}
-
-fn way_to(from: &Node, page: &str) -> Option<Vec<&'static str>> {
-    if from.page == page {
-        return Some(vec![from.name]);
+/// A command by the words that somebody types for it, and those below it.
+fn write_commands(node: &Node, typed: &str, text: &mut String) {
+    let help = node.text.trim_end();
+    let _ = write!(text, "\n## `{typed}`\n\n```text\n{help}\n```\n");
+    for command in &node.commands {
+        write_commands(command, &format!("{typed} {}", command.name), text);
     }
-    let mut below = from.commands.iter();
-    below.find_map(|node| {
-        let way = way_to(node, page)?;
-        Some([&[from.name], &way[..]].concat())
-    })
 }
 
 fn write_block(block: &Block, text: &mut String) {
@@ -75,19 +60,6 @@ fn plain(text: &str) -> String {
     text.replace('<', "&lt;")
         .replace('*', "\\*")
         .replace('_', "\\_")
-}
-
-fn sentence(text: &str) -> String {
-    let end = if text.ends_with('.') { "" } else { "." };
-    format!("{text}{end}")
-}
-
-/// A title that is all capitals, as others in the book are.
-fn capitals(title: &str) -> String {
-    let lower = title.to_lowercase();
-    let mut letters = lower.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }
 
 const MADE: &str = "\n<!-- dc-pages has made this, and UPDATE_PAGES=1 makes it anew. -->";

@@ -6,7 +6,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
 use crate::command::Node;
-use crate::text::{Block, Section, after, exit_statuses};
+use crate::text::{Block, Section, after, exit_statuses, sentence};
 
 /// Writes the page of a command, with what else there is to say of it, and the names of pages to look at.
 ///
@@ -33,8 +33,7 @@ pub(crate) fn write(
         if number > 0 {
             roff.control("PP", []);
         }
-        let end = if text.ends_with('.') { "" } else { "." };
-        roff.text([roman(format!("{text}{end}"))]);
+        roff.text([roman(sentence(text))]);
     }
     commands(node, &mut roff);
     roff.to_writer(out)?;

@@ -134,7 +134,16 @@ fn push_word(text: &mut String, word: &str) {
     text.push_str(word);
 }
 
-fn capital(text: &str) -> String {
+/// With a full stop behind it.
+#[must_use]
+pub(crate) fn sentence(text: &str) -> String {
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{text}{end}")
+}
+
+/// With a capital in front.
+#[must_use]
+pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()
