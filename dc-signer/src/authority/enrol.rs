@@ -1,6 +1,6 @@
 //! Enrolling: a device becomes known by a key, in one of three ways, and gets its first credentials.
 
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use subtle::ConstantTimeEq;
 
@@ -12,7 +12,8 @@ use super::{Authority, Error};
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 use dc_store::registry::{
-    self, ActivationCode, Change, CodeError, Device, ExternalId, PendingCode, Sha256, State,
+    self, ActivationCode, Change, CodeError, Device, DeviceId, ExternalId, PendingCode, Sha256,
+    State,
 };
 use dc_store::{Find, Issuance, Redeemed, Redemption};
 
@@ -109,11 +110,15 @@ impl Authority {
             mac: mac.unwrap_or_else(|| keys.new_mac(code, pending.device)),
             key: asking.enrolment_key,
         };
-        let refusal = match pending.check(&redemption.mac, &redemption.key, asking.visit.now) {
+        let checked = pending.check(&redemption.mac, &redemption.key, asking.visit.now);
+        let refusal = match checked {
             // Nothing is counted any more, so nothing is written.
             Err(spent @ (CodeError::Expired | CodeError::TooManyTries | CodeError::Used)) => spent,
+            // What a wrong one is told is for the store to say, which counts it.
             _ => {
-                self.check_before_use(&redemption, asking).await?;
+                if checked.is_ok() {
+                    self.check_before_use(pending.device, asking).await?;
+                }
                 let by = asking.visit.act();
                 match self.store.redeem_code(&redemption, &by).await? {
                     Redeemed::Enrolled(device) => return Ok(*device),
@@ -127,19 +132,8 @@ impl Authority {
     }
 
     /// A right code is good once, so what would fail afterwards fails before.
-    async fn check_before_use(
-        &self,
-        redemption: &Redemption,
-        asking: &Asking<'_>,
-    ) -> Result<(), Error> {
-        let pending = self.store.find_code(redemption.code).await?;
-        let pending = pending.ok_or(CodeError::Unknown)?;
-        let Redemption { mac, key, .. } = redemption;
-        // What a wrong one is told is for the store to say, which counts it.
-        if pending.check(mac, key, asking.visit.now).is_err() {
-            return Ok(());
-        }
-        let found = self.store.find_device(&Find::Id(pending.device)).await?;
+    async fn check_before_use(&self, device: DeviceId, asking: &Asking<'_>) -> Result<(), Error> {
+        let found = self.store.find_device(&Find::Id(device)).await?;
         let device = found.ok_or(registry::Error::UnknownDevice)?;
         self.check(device, asking).await
     }
@@ -211,12 +205,7 @@ impl Authority {
 
     /// Its certificate says which device it is.
     async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Error> {
-        let settings = self.settings.load();
-        let chain = asking.chain.iter();
-        let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
-        let now = asking.visit.now;
-        let check = move || settings.manufacturers.made(&chain, now);
-        let made = self.checks.run(check).await??;
+        let made = self.made(asking.chain, asking.visit.now).await?;
         let device = self.made_device(&made, asking.visit).await?;
         // It has a key, and would have been found by it.
         if matches!(device.state, State::Active) {
@@ -228,6 +217,21 @@ impl Authority {
         let enrol = Change::Enrol { key };
         let by = asking.visit.act();
         Ok(self.store.change_device(id, &enrol, &by).await?)
+    }
+
+    /// The device that a manufacturer's certificate names.
+    ///
+    /// Fails as [`Manufacturers::made`](super::manufacturers::Manufacturers::made) does, and if too many are checked.
+    pub(super) async fn made(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Made, Error> {
+        let settings = self.settings.load();
+        let chain = chain.iter().map(|one| one.clone().into_owned());
+        let chain: Vec<_> = chain.collect();
+        let check = move || settings.manufacturers.made(&chain, now);
+        self.checks.run(check).await?
     }
 
     /// The device with the serial number of a manufacturer's certificate.

@@ -47,21 +47,21 @@ impl Authority {
         if self.store.find_device(&Find::Key(key)).await?.is_some() {
             return Ok(Some(key));
         }
-        let settings = self.settings.load();
-        if !settings.manufacturers.may_have_made(chain) {
+        if !self.settings.load().manufacturers.may_have_made(chain) {
             return Ok(None);
         }
-        let chain: Vec<_> = chain.iter().map(|one| one.clone().into_owned()).collect();
-        let check = move || settings.manufacturers.made(&chain, now);
-        let made = self.checks.run(check).await?.ok();
-        Ok(made.map(|made| {
-            let Manufactured {
-                manufacturer,
-                serial,
-            } = made.manufactured;
-            let length = manufacturer.len();
-            hash(&format!("serial {length} {manufacturer} {serial}"))
-        }))
+        let Manufactured {
+            manufacturer,
+            serial,
+        } = match self.made(chain, now).await {
+            Ok(made) => made.manufactured,
+            Err(error @ Error::Busy) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let length = manufacturer.len();
+        Ok(Some(hash(&format!(
+            "serial {length} {manufacturer} {serial}"
+        ))))
     }
 }
 
