@@ -80,6 +80,11 @@ for key in $(sed -n 's/^ *--\([a-z-]*\) .*/\1/p' dc-rustls/terminator/tests/help
     [ "$key" = config ] || grep -q -w "$key" "$here/files/dc-terminator.init" || fail "dc-terminator.init does not know $key"
 done
 
+# apk takes numbers with dots between them, and '_rc1' where Cargo has '-rc.1'.
+version=$(sed -n 's/^PKG_VERSION:=//p' "$here/Makefile")
+[[ $version =~ ^[0-9]+(\.[0-9]+)*(_(alpha|beta|rc)[0-9]*)?$ ]] || fail "apk does not take the version $version"
+[ "dc-agent $version" = "$("$built/dc-agent" --version | sed 's/-\(alpha\|beta\|rc\)\.*/_\1/')" ] || fail "the packages' version is not the programs'"
+
 # A root of its own, as the packages would fill it, and scripts and options with it in front.
 export ROOT=$folder PROCD=$folder/procd
 mkdir "$PROCD" "$folder/sbin"
@@ -192,6 +197,14 @@ echo "option roots 'unfinished" >>"$folder/etc/config/dc-agent"
 [ ! -e "$PROCD/did" ] || fail "a file with a mistake changes what runs"
 grep -q "/etc/config/dc-agent is not taken.* at line" "$folder/logged" || fail "a mistake in a file is not in the log"
 cp "$folder/right" "$folder/etc/config/dc-agent"
+# Neither does a full disk, here a file where the folder was.
+mv "$folder/var" "$folder/var.kept"
+touch "$folder/var"
+! init dc-agent reload 2>/dev/null || fail "nothing can be written, and nothing is said"
+[ ! -e "$PROCD/did" ] || fail "what cannot be written changes what runs"
+grep -q 'dc-agent-main.toml cannot be written' "$folder/logged" || fail "what cannot be written is not in the log"
+rm "$folder/var"
+mv "$folder/var.kept" "$folder/var"
 expect dc-agent reload ''
 
 # The example's first section, on a port that is free. The signer's own port answers at 'backend', so that there is somebody.

@@ -4,15 +4,17 @@
 # and in the two scripts therefore begins with 'dc_'.
 # shellcheck shell=sh
 
-# Loads /etc/config/$1. 'config_load' leaves out what is wrong in it and says nothing; this says it, and leaves what runs as it is.
+# Ends the script before procd is told anything, so that what runs goes on.
+dc_fail() {
+	logger -s -t "$1" "$2"
+	exit 1
+}
+
+# Loads /etc/config/$1. 'config_load' leaves out what is wrong in it and says nothing.
 dc_load() {
 	local wrong
-	if wrong=$(uci show "$1" 2>&1 >/dev/null); then
-		config_load "$1"
-	else
-		logger -s -t "$1" "/etc/config/$1 is not taken: $wrong"
-		exit 1
-	fi
+	wrong=$(uci show "$1" 2>&1 >/dev/null) || dc_fail "$1" "/etc/config/$1 is not taken: $wrong"
+	config_load "$1"
 }
 
 # A string as TOML has it. With a newline at its end 'sed' sees all of it, whatever it ends with.
@@ -43,9 +45,10 @@ dc_list() {
 	[ -z "$dc_items" ] || printf '%s = [%s]\n' "$3" "$dc_items"
 }
 
-# What a command prints, as the file $2 with the umask $1. Who reads it meanwhile sees the old one.
+# What a command prints, for the service $1 as the file $3 with the umask $2. Who reads it meanwhile sees the old one.
 dc_write() {
-	local mask="$1" file="$2"
-	shift 2
-	mkdir -p "${file%/*}" && (umask "$mask" && "$@" >"$file.new") && mv "$file.new" "$file"
+	local service="$1" mask="$2" file="$3"
+	shift 3
+	{ mkdir -p "${file%/*}" && (umask "$mask" && "$@" >"$file.new") && mv "$file.new" "$file"; } ||
+		dc_fail "$service" "$file cannot be written"
 }
