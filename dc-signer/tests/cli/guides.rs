@@ -136,6 +136,74 @@ fn whatever_is_not_run_says_why_and_there_is_little_of_it() {
     assert_eq!(not_run.len(), NOT_RUN, "{not_run:#?}");
 }
 
+/// Where pages are run cargo is a stand-in, which builds nothing: here cargo itself says what it would build. A feature that none of
+/// the packages gets is no error to it.
+#[test]
+fn what_a_page_builds_is_what_cargo_knows() {
+    let pages = all();
+    let blocks = pages
+        .iter()
+        .flat_map(|page| page.blocks.iter().map(move |block| (page, block)));
+    let mut checked = 0;
+    for (page, block) in blocks.filter(|(_, block)| block.word == "sh") {
+        for line in block.text.lines() {
+            let Some(built) = Built::by(line) else {
+                continue;
+            };
+            let known = built.tree();
+            let at = format!("{}:{}: {line}", page.path, block.line);
+            assert!(known.status.success(), "{at}: {known:?}");
+            let known = String::from_utf8(known.stdout).unwrap();
+            let with: Vec<&str> = known.split([' ', ',', '\n']).collect();
+            let wanted = built.packages.iter().chain(&built.features);
+            let missing: Vec<_> = wanted.filter(|word| !with.contains(word)).collect();
+            assert!(missing.is_empty(), "{at}: {missing:?} is not in {known}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 8, "{checked}");
+}
+
+/// What a command builds.
+#[derive(Debug, Default)]
+struct Built<'a> {
+    packages: Vec<&'a str>,
+    features: Vec<&'a str>,
+}
+
+impl<'a> Built<'a> {
+    fn by(line: &'a str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let verb = (words.next()? == "cargo").then(|| words.next())??;
+        if !["build", "install", "run"].contains(&verb) {
+            return None;
+        }
+        let mut built = Self::default();
+        while let Some(word) = words.next().filter(|word| *word != "--") {
+            match word {
+                "-p" | "--path" => built.packages.push(words.next()?),
+                "--features" => built.features.extend(words.next()?.split(',')),
+                _ => {}
+            }
+        }
+        Some(built)
+    }
+
+    /// Each package in a line, with its features.
+    fn tree(&self) -> Output {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--locked", "--offline", "--depth", "0"]);
+        // What tests need is not built.
+        cargo.args(["--edges", "normal"]);
+        cargo.args(["--prefix", "none", "--format", "{p} {f}"]);
+        for package in &self.packages {
+            cargo.args(["-p", package]);
+        }
+        cargo.args(["--features", &self.features.join(",")]);
+        cargo.current_dir(root()).output().unwrap()
+    }
+}
+
 #[test]
 fn what_a_page_shows_as_a_file_is_a_script() {
     for page in all() {
