@@ -1,9 +1,13 @@
 //! `dc-agent`: the program of a device that keeps its own credential fresh.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 use dc_agent::{Agent, Config, Error, Event, Level, Stop, SystemClock, look, once, run};
@@ -111,10 +115,22 @@ fn print(result: &impl fmt::Display) -> Result<(), Error> {
         .map_err(|source| Error::Output { source })
 }
 
-/// One line, with the level in front that systemd and syslog understand.
+/// One line. systemd's journal takes its level from a number in front, which everybody else would show.
 fn log(event: &Event) {
-    let level = if event.is_alarm() { 4 } else { 6 };
-    eprintln!("<{level}>{event}");
+    static TO_JOURNAL: LazyLock<bool> = LazyLock::new(|| stderr_is_journal().unwrap_or(false));
+    match (*TO_JOURNAL, event.is_alarm()) {
+        (false, _) => eprintln!("{event}"),
+        (true, true) => eprintln!("<4>{event}"),
+        (true, false) => eprintln!("<6>{event}"),
+    }
+}
+
+/// Whether standard error is the stream that systemd names in `JOURNAL_STREAM`, by device and inode.
+fn stderr_is_journal() -> Option<bool> {
+    let named = std::env::var("JOURNAL_STREAM").ok()?;
+    let stream = std::io::stderr().as_fd().try_clone_to_owned().ok()?;
+    let stream = File::from(stream).metadata().ok()?;
+    Some(named == format!("{}:{}", stream.dev(), stream.ino()))
 }
 
 fn code(level: Level) -> ExitCode {

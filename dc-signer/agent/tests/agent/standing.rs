@@ -2,8 +2,8 @@
 //! become of the identity folder.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -46,7 +46,7 @@ fn stands_with(device: &Device, environment: Environment<'_>) -> (Level, String)
     assert_eq!(once.status.code(), Some(code), "{log}");
     assert_eq!(status.status.code(), Some(code), "{text} after {log}");
     assert!(text.starts_with(word), "{text}");
-    let told = log.contains(&format!("<4>the device is {word}: "));
+    let told = log.contains(&format!("the device is {word}: "));
     assert_eq!(told, level != Level::Fine, "{log}");
     if let Some(reason) = file["reason"].as_str() {
         assert!(text.contains(reason), "{text}");
@@ -330,4 +330,38 @@ fn a_file_system_without_links_is_an_alarm() {
     let (level, log) = stands_with(&device, preload);
     assert_eq!(level, Level::Lost, "{log}");
     assert!(log.contains("without symbolic links"), "{log}");
+}
+
+/// What systemd sets, for a journal that is this file.
+fn stream(file: &File) -> String {
+    let file = file.metadata().unwrap();
+    format!("{}:{}", file.dev(), file.ino())
+}
+
+#[test]
+fn only_the_journal_is_told_a_level_in_front() {
+    let signer = Signer::start();
+    let device = enrolled(&signer);
+    let journal = File::create(device.path("journal")).unwrap();
+    let other = File::create(device.path("other")).unwrap();
+    for (named, begins) in [(Some(&journal), "<6>"), (Some(&other), ""), (None, "")] {
+        make_due(&device);
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_dc-agent"));
+        agent
+            .args(["--once", "--config"])
+            .arg(device.path("agent.toml"))
+            .env_remove("JOURNAL_STREAM")
+            .envs(named.map(|file| ("JOURNAL_STREAM", stream(file))));
+        journal.set_len(0).unwrap();
+        let appending = File::options()
+            .append(true)
+            .open(device.path("journal"))
+            .unwrap();
+        let status = agent.stdin(Stdio::null()).stderr(appending).status();
+        assert!(status.unwrap().success());
+        let log = fs::read_to_string(device.path("journal")).unwrap();
+        assert!(log.starts_with(begins), "{named:?}: {log}");
+        assert_eq!(log.contains('<'), !begins.is_empty(), "{named:?}: {log}");
+        assert!(!log.is_empty());
+    }
 }
