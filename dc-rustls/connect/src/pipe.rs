@@ -26,11 +26,16 @@ pub async fn connect(dialer: &Dialer, target: &Target, limits: Limits) -> Result
         tokio::net::UnixStream::from_std(ours)
     };
     let mut near = ended.await.map_err(Error::System)?;
-    let ended = ports::join(&mut near, &mut far, target, limits).await;
-    drop(near);
-    // What the device has sent is out before the program ends.
-    let written = written.join().unwrap_or(Ok(())).map_err(Error::Local);
-    ended.and(written)
+    let ended = ports::join(&mut near, &mut far, target, Vec::new(), limits).await;
+    if ended.is_err() {
+        // Nobody has told the output that no more comes.
+        drop(near);
+        let _ = written.join();
+        return ended;
+    }
+    // What the device has sent is out before the program ends. The socket stays until then: if it goes with input unread, the output
+    // is told of a reset.
+    written.join().unwrap_or(Ok(())).map_err(Error::Local)
 }
 
 /// Copies from standard input to this socket, and from it to standard output, in a thread each. The first ends with the

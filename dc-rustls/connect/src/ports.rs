@@ -103,7 +103,7 @@ async fn to_device(
 ) -> Result<(), Error> {
     let _ = near.set_nodelay(true);
     let mut far = dialer.dial(target).await?;
-    join(&mut near, &mut far, target, limits).await
+    join(&mut near, &mut far, target, Vec::new(), limits).await
 }
 
 async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Result<(), Error> {
@@ -138,16 +138,8 @@ async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Res
         .await
         .map_err(Error::Local)?;
     // What came behind the head is for the device.
-    let early = far.write_all(bytes.get(length..).unwrap_or_default()).await;
-    let early = match early {
-        Ok(()) => far.flush().await,
-        failed => failed,
-    };
-    early.map_err(|source| Error::Cut {
-        target: target.clone(),
-        source,
-    })?;
-    join(&mut near, &mut far, &target, limits).await
+    let early = bytes.get(length..).unwrap_or_default().to_vec();
+    join(&mut near, &mut far, &target, early, limits).await
 }
 
 /// A request, and all bytes that came.
@@ -187,17 +179,19 @@ async fn answer(near: &mut TcpStream, status: &str, what: &str) -> Result<(), Er
     }
 }
 
-/// Copies between the local end and the device, until both are done.
+/// Copies between the local end, of which this came already, and the device, until both are done or the device has ended and
+/// takes no more.
 ///
 /// Fails with [`Error::Cut`], [`Error::Idle`], [`Error::Local`] and [`Error::Unwanted`].
 pub async fn join(
     near: &mut (impl AsyncRead + AsyncWrite + Unpin),
     far: &mut Connection,
     target: &Target,
+    early: Vec<u8>,
     limits: Limits,
 ) -> Result<(), Error> {
     let target = || target.clone();
-    let relayed = relay(near, far, limits, Connection::recheck).await;
+    let relayed = relay(near, far, early, limits, Connection::recheck).await;
     relayed.map_err(|broken| match broken {
         Broken::Far(source) => Error::Cut {
             target: target(),

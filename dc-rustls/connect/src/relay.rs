@@ -39,12 +39,17 @@ pub enum Broken<E> {
 
 /// Copies until both directions have ended. The end of one is told to the other side, and the other direction goes on.
 ///
-/// `stays` is asked every now and then about the second stream.
+/// A stream that takes nothing more may have said something before that is still on its way: it is heard to its end. If the second
+/// stream ends whole then, that is its end, whatever it did not want to hear.
+///
+/// `early` goes to the second stream before anything that the first one says. `stays` is asked every now and then about the second
+/// stream.
 ///
 /// Fails with [`Broken`]. Both streams are to be dropped then, without a goodbye: what came before may have been cut.
 pub async fn relay<N, F, E>(
     near: &mut N,
     far: &mut F,
+    early: Vec<u8>,
     limits: Limits,
     stays: impl Fn(&F) -> Result<(), E>,
 ) -> Result<(), Broken<E>>
@@ -52,20 +57,18 @@ where
     N: AsyncRead + AsyncWrite + Unpin,
     F: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut out, mut back) = (Way::default(), Way::default());
+    let (mut out, mut back) = (Way::starting_with(early), Way::default());
     let mut clock = Clock::new(limits);
     poll_fn(|cx| {
         let before = (out.steps, back.steps);
-        let there = out.poll(cx, near, far).map_err(|failed| match failed {
-            Failed::From(error) => Broken::Near(error),
-            Failed::To(error) => Broken::Far(error),
-        })?;
-        let here = back.poll(cx, far, near).map_err(|failed| match failed {
-            Failed::From(error) => Broken::Far(error),
-            Failed::To(error) => Broken::Near(error),
-        })?;
+        let there = out.poll(cx, near, far).map_err(Broken::Near)?;
+        let here = back
+            .poll(cx, far, near)
+            // That it took nothing more was noticed first, and says more.
+            .map_err(|error| Broken::Far(out.refused.take().unwrap_or(error)))?;
         if there.is_ready() && here.is_ready() {
-            return Poll::Ready(Ok(()));
+            let delivered = back.refused.take().map_or(Ok(()), Err);
+            return Poll::Ready(delivered.map_err(Broken::Near));
         }
         if before != (out.steps, back.steps) {
             clock.last = Instant::now();
@@ -74,7 +77,14 @@ where
         loop {
             match ready!(clock.poll(cx, half_closed)) {
                 Due::Check => stays(far).map_err(Broken::Unwanted)?,
-                Due::Idle(longest) => return Poll::Ready(Err(Broken::Idle(longest))),
+                Due::Idle(longest) => {
+                    let broken = match (out.refused.take(), back.refused.take()) {
+                        (Some(error), _) => Broken::Far(error),
+                        (None, Some(error)) => Broken::Near(error),
+                        (None, None) => Broken::Idle(longest),
+                    };
+                    return Poll::Ready(Err(broken));
+                }
             }
         }
     })
@@ -134,13 +144,6 @@ impl Clock {
     }
 }
 
-/// The failure of one direction, by its stream.
-#[derive(Debug)]
-enum Failed {
-    From(io::Error),
-    To(io::Error),
-}
-
 /// One direction.
 #[derive(Debug, Default)]
 struct Way {
@@ -151,6 +154,8 @@ struct Way {
     steps: u64,
     unflushed: bool,
     stage: Stage,
+    /// Why nothing more is taken, and so nothing more read.
+    refused: Option<io::Error>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -162,32 +167,52 @@ enum Stage {
 }
 
 impl Way {
+    fn starting_with(waiting: Vec<u8>) -> Self {
+        Self {
+            waiting,
+            ..Self::default()
+        }
+    }
+
+    /// Goes on until nothing more comes, or nothing more is taken. Fails if reading does.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
         to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<Result<(), Failed>> {
+    ) -> Poll<io::Result<()>> {
         loop {
             match self.stage {
                 Stage::Flowing => {
-                    ready!(self.poll_write(cx, Pin::new(to))).map_err(Failed::To)?;
+                    if let Err(refused) = ready!(self.poll_write(cx, Pin::new(to))) {
+                        self.refuse(refused);
+                        continue;
+                    }
                     let read = self.poll_read(cx, Pin::new(from));
                     if read.is_pending() && self.unflushed {
-                        ready!(Pin::new(&mut *to).poll_flush(cx)).map_err(Failed::To)?;
+                        if let Err(refused) = ready!(Pin::new(&mut *to).poll_flush(cx)) {
+                            self.refuse(refused);
+                            continue;
+                        }
                         self.unflushed = false;
                     }
-                    if ready!(read).map_err(Failed::From)? == 0 {
+                    if ready!(read)? == 0 {
                         self.stage = Stage::Ending;
                     }
                 }
-                Stage::Ending => {
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).map_err(Failed::To)?;
-                    self.stage = Stage::Ended;
-                }
+                Stage::Ending => match ready!(Pin::new(&mut *to).poll_shutdown(cx)) {
+                    Ok(()) => self.stage = Stage::Ended,
+                    Err(refused) => self.refuse(refused),
+                },
                 Stage::Ended => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    fn refuse(&mut self, why: io::Error) {
+        self.refused = Some(why);
+        self.waiting = Vec::new();
+        self.stage = Stage::Ended;
     }
 
     fn poll_read(
@@ -252,7 +277,10 @@ mod tests {
         let (near, mut inner_near) = duplex(1000);
         let (far, mut inner_far) = duplex(1000);
         let relayed = async {
-            let ended = relay(&mut inner_near, &mut inner_far, limits, |_| stays()).await;
+            let ended = relay(&mut inner_near, &mut inner_far, Vec::new(), limits, |_| {
+                stays()
+            })
+            .await;
             drop((inner_near, inner_far));
             ended
         };

@@ -23,10 +23,15 @@ pub enum Backend {
 
 /// A connection to it.
 #[derive(Debug)]
-pub enum Plain {
-    /// Over TCP.
+pub struct Plain {
+    stream: Stream,
+    /// It was cut, which the system says once, to whoever writes or reads next; after that, it looks like an end.
+    is_cut: bool,
+}
+
+#[derive(Debug)]
+enum Stream {
     Tcp(TcpStream),
-    /// Over a Unix socket.
     Unix(UnixStream),
 }
 
@@ -54,14 +59,18 @@ impl Backend {
                     let tcp = TcpStream::connect(address).await?;
                     // What clients send is passed on as it comes.
                     tcp.set_nodelay(true)?;
-                    Ok(Plain::Tcp(tcp))
+                    Ok(Stream::Tcp(tcp))
                 }
-                Self::Unix(path) => UnixStream::connect(path).await.map(Plain::Unix),
+                Self::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
             }
         };
-        timeout(longest, connecting)
+        let stream = timeout(longest, connecting)
             .await
-            .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+            .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))?;
+        Ok(Plain {
+            stream,
+            is_cut: false,
+        })
     }
 }
 
@@ -80,9 +89,17 @@ impl AsyncRead for Plain {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = match &mut this.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        match read {
+            Poll::Ready(Ok(())) if this.is_cut && buf.filled().len() == before => {
+                Poll::Ready(Err(ErrorKind::ConnectionReset.into()))
+            }
+            read => read,
         }
     }
 }
@@ -93,23 +110,29 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        let this = self.get_mut();
+        let written = match &mut this.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        };
+        if let Poll::Ready(Err(error)) = &written {
+            // A pipe that is broken had ended before.
+            this.is_cut |= error.kind() == ErrorKind::ConnectionReset;
         }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

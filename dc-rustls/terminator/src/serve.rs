@@ -125,10 +125,8 @@ impl Service {
             );
         }
         // Clients that go away, and servers that do, are everyday's.
-        let _ = relay(&mut tls, &mut plain, self.limits, |_| {
-            Ok::<_, Infallible>(())
-        })
-        .await;
+        let stays = |_: &_| Ok::<_, Infallible>(());
+        let _ = relay(&mut tls, &mut plain, Vec::new(), self.limits, stays).await;
     }
 
     async fn reach(&self, tls: &AsyncStream<TcpStream>, client: SocketAddr) -> io::Result<Plain> {

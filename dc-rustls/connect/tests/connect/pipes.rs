@@ -82,6 +82,37 @@ fn a_connection_that_is_cut_is_no_success() {
 }
 
 #[test]
+fn a_device_that_has_said_everything_need_not_hear_the_rest() {
+    fn refuses(tls: &mut Tls) -> std::io::Result<()> {
+        // What waits to be sent when it is closed is lost with what it has not heard.
+        tls.get_ref().set_nodelay(true)?;
+        tls.get_ref().peek(&mut [0])?;
+        tls.write_all(b"too much")?;
+        goodbye(tls)
+        // Closed with bytes unread, which the system answers with a reset.
+    }
+    fn cuts(tls: &mut Tls) -> std::io::Result<()> {
+        tls.get_ref().set_nodelay(true)?;
+        tls.get_ref().peek(&mut [0])?;
+        tls.write_all(b"too mu")?;
+        tls.flush()
+    }
+    let scene = Scene::new();
+    for (port, exit, said) in [
+        (scene.serve(refuses), 0, "too much"),
+        (scene.serve(cuts), 6, "too mu"),
+    ] {
+        let outcome = with_input(&mut scene.pipe(port.address), &vec![7; 30_000_000]);
+        assert_eq!(
+            (outcome.exit, outcome.stdout.as_str()),
+            (Some(exit), said),
+            "{outcome:?}"
+        );
+        assert_eq!(outcome.stderr.contains("was cut"), exit == 6, "{outcome:?}");
+    }
+}
+
+#[test]
 fn nobody_there_and_nobody_who_answers_are_not_reached() {
     let scene = Scene::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -102,6 +102,42 @@ fn a_server_that_ends_first_still_hears_the_client() {
 }
 
 #[test]
+fn a_server_that_does_not_hear_the_client_out_is_still_heard_and_a_cut_stays_one() {
+    let scene = Scene::new(&[Form::Named]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = scene.start(&listener.local_addr().unwrap().to_string(), &[]);
+    for ends in [true, false] {
+        let mut tls = scene.connect(&server).unwrap();
+        let (tcp, _) = listener.accept().unwrap();
+        let refusing = thread::spawn(move || {
+            let mut tcp = tcp;
+            tcp.peek(&mut [0]).unwrap();
+            tcp.write_all(b"too much").unwrap();
+            if ends {
+                tcp.shutdown(std::net::Shutdown::Write).unwrap();
+            }
+            // Closed with bytes unread, which the system answers with a reset.
+        });
+        // It is not taken as a whole.
+        let _ = say(&mut tls, &[7; 30_000_000]);
+        refusing.join().unwrap();
+        // The stream would not read before it has written.
+        let mut tcp = tls.get_ref().try_clone().unwrap();
+        let connection = tls.connection_mut();
+        while matches!(connection.read_tls(&mut tcp), Ok(1..)) {
+            connection.process_new_packets().unwrap();
+        }
+        let mut said = String::new();
+        let read = connection.reader().read_to_string(&mut said);
+        assert_eq!(
+            (said.as_str(), read.is_ok()),
+            ("too much", ends),
+            "{read:?}"
+        );
+    }
+}
+
+#[test]
 fn no_more_connections_are_open_than_allowed_and_the_others_wait() {
     let scene = Scene::new(&[Form::Named]);
     let server = scene.start(&counts("heard").to_string(), &["--max-connections", "3"]);
