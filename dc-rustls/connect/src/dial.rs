@@ -28,12 +28,24 @@ pub struct Trust {
     pub unnamed: bool,
 }
 
+/// The part of what was asked for that decides what to do when it fails.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// To go to an address whatever the name's is.
+    pub to: bool,
+    /// Some application protocol.
+    pub alpn: bool,
+    /// The proofs that are accepted.
+    pub trust: Trust,
+}
+
 /// Makes connections.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     tls: Config,
     lists: Option<Arc<Withdrawals>>,
     to: Option<Place>,
+    asked: Asked,
     timeout: Duration,
 }
 
@@ -50,6 +62,11 @@ impl Dialer {
         alpn_protocols: Vec<Vec<u8>>,
         lists: Option<Arc<Withdrawals>>,
     ) -> Result<Self, Error> {
+        let asked = Asked {
+            to: false,
+            alpn: !alpn_protocols.is_empty(),
+            trust,
+        };
         let builder = Config::builder(Arc::new(ring::default_provider()))
             .roots(read_roots(roots)?)
             .unique_name(match trust.unnamed {
@@ -69,6 +86,7 @@ impl Dialer {
             tls: builder.build().map_err(Error::Unusable)?,
             lists,
             to: None,
+            asked,
             timeout: TIMEOUT,
         })
     }
@@ -76,6 +94,7 @@ impl Dialer {
     /// Connects there, whatever address the name has; the port is the target's if there is none.
     #[must_use]
     pub fn to(mut self, to: Option<Place>) -> Self {
+        self.asked.to = to.is_some();
         self.to = to;
         self
     }
@@ -106,6 +125,7 @@ impl Dialer {
         shaken.map_err(|source| Error::NotProved {
             target: target.clone(),
             at,
+            asked: self.asked,
             source: Box::new(source),
         })
     }
@@ -132,7 +152,10 @@ impl Dialer {
         };
         let unreachable = |source| Error::Unreachable {
             target: target.clone(),
-            host: host.to_owned(),
+            to: self.to.as_ref().map(|to| Place {
+                host: to.host.clone(),
+                port: Some(port),
+            }),
             source,
         };
         let addresses = resolve(host, port).await.map_err(unreachable)?;

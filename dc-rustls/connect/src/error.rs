@@ -9,7 +9,8 @@ use std::{fmt, io};
 use dc_rustls::Refusal;
 
 use crate::advice::advice;
-use crate::target::Target;
+use crate::dial::Asked;
+use crate::target::{Place, Target};
 
 /// Everything that can go wrong.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub enum Error {
         target: Target,
         /// How long.
         after: Duration,
+        /// True if that is because one end had closed.
+        is_half_closed: bool,
     },
     /// The port cannot be opened.
     Listen {
@@ -69,6 +72,8 @@ pub enum Error {
         target: Target,
         /// Where somebody answered.
         at: SocketAddr,
+        /// For this it was asked.
+        asked: Asked,
         /// The reason.
         source: Box<dc_rustls::Error>,
     },
@@ -87,8 +92,8 @@ pub enum Error {
     Unreachable {
         /// The device.
         target: Target,
-        /// Where it was looked for, as a host.
-        host: String,
+        /// Where it was looked for, if not where its name is.
+        to: Option<Place>,
         /// The cause.
         source: io::Error,
     },
@@ -146,18 +151,30 @@ impl fmt::Display for Error {
                 path,
                 source,
             } => write!(f, "{option} {}: {source}", path.display()),
-            Self::Idle { target, after } => write!(
-                f,
-                "nothing was said with {target} for {}; --idle-timeout says how long that may be",
-                humantime::format_duration(*after)
-            ),
+            Self::Idle {
+                target,
+                after,
+                is_half_closed,
+            } => {
+                let after = humantime::format_duration(*after);
+                write!(f, "nothing was said with {target} for {after}")?;
+                f.write_str(match is_half_closed {
+                    true => " after one end had closed",
+                    false => "; --idle-timeout says how long that may be",
+                })
+            }
             Self::Listen { address, source } => write!(
                 f,
                 "cannot listen on {address}: {source}; give another address"
             ),
             Self::Local(error) => write!(f, "the local end is gone: {error}"),
             Self::NotLoopback { address } => say_open(f, address),
-            Self::NotProved { target, at, source } => say_not_proved(f, target, at, source),
+            Self::NotProved {
+                target,
+                at,
+                asked,
+                source,
+            } => say_not_proved(f, target, at, *asked, source),
             Self::System(error) => write!(f, "the system does not let us work: {error}"),
             Self::TooSlow { target, after } => write!(
                 f,
@@ -165,18 +182,20 @@ impl fmt::Display for Error {
                 humantime::format_duration(*after)
             ),
             Self::Unusable(error) => write!(f, "{error}"),
-            Self::Unreachable {
-                target,
-                host,
-                source,
-            } => write!(
-                f,
-                "{target} is not reached at {host}: {source}; where the name has no address, give one with --to"
-            ),
+            Self::Unreachable { target, to, source } => match to {
+                Some(to) => write!(
+                    f,
+                    "{target} is not reached at {to}, which --to says: {source}; is it on, and is this its address?"
+                ),
+                None => write!(
+                    f,
+                    "{target} is not reached: {source}; is it on? --to says where it is, if the name has no address or another one"
+                ),
+            },
             Self::Unwanted { target, source } => write!(
                 f,
                 "the connection with {target} may not stay: {source}{}",
-                advice(source)
+                advice(source, Asked::default())
             ),
             Self::Usage(what) => write!(f, "{what}; see --help"),
         }
@@ -187,6 +206,7 @@ fn say_not_proved(
     f: &mut fmt::Formatter<'_>,
     target: &Target,
     at: &SocketAddr,
+    asked: Asked,
     source: &dc_rustls::Error,
 ) -> fmt::Result {
     let name = target.name.to_str();
@@ -194,7 +214,7 @@ fn say_not_proved(
         true => write!(f, "{name} is not connected to: {source}")?,
         false => write!(f, "the server at {at} did not prove to be {name}: {source}")?,
     }
-    f.write_str(advice(source))
+    f.write_str(advice(source, asked))
 }
 
 fn is_listless(error: &dc_rustls::Error) -> bool {
@@ -229,5 +249,46 @@ impl StdError for Error {
             | Self::TooSlow { .. }
             | Self::Usage(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> Target {
+        Target::parse("k3v.cpe.example.com", Some(443)).unwrap()
+    }
+
+    #[test]
+    fn nobody_is_told_to_give_what_was_given() {
+        let unreachable = |to: Option<&str>| Error::Unreachable {
+            target: target(),
+            to: to.map(|to| Place::parse(to).unwrap()),
+            source: io::ErrorKind::ConnectionRefused.into(),
+        };
+        let given = unreachable(Some("[fd00::1]:4433")).to_string();
+        assert!(
+            given.contains("at [fd00::1]:4433, which --to says"),
+            "{given}"
+        );
+        let by_name = unreachable(None).to_string();
+        assert!(by_name.contains("--to says where it is"), "{by_name}");
+        let idle = |is_half_closed| Error::Idle {
+            target: target(),
+            after: Duration::from_secs(60),
+            is_half_closed,
+        };
+        assert!(idle(false).to_string().contains("--idle-timeout"));
+        assert!(!idle(true).to_string().contains("--idle-timeout"));
+    }
+
+    #[test]
+    fn advice_is_of_what_was_not_asked_for_yet() {
+        let unasked = dc_rustls::Error::Refused(Refusal::UnexpectedExtension);
+        let mut asked = Asked::default();
+        assert!(advice(&unasked, asked).contains("--danger-accept-unnamed"));
+        asked.trust.unnamed = true;
+        assert_eq!(advice(&unasked, asked), "");
     }
 }

@@ -200,6 +200,7 @@ pub async fn join(
         Broken::Idle(after) => Error::Idle {
             target: target(),
             after,
+            is_half_closed: limits.idle.is_none_or(|idle| after < idle),
         },
         Broken::Near(error) => Error::Local(error),
         Broken::Unwanted(source) => Error::Unwanted {

@@ -125,7 +125,9 @@ fn nobody_there_and_nobody_who_answers_are_not_reached() {
     drop(listener);
     let nobody = with_input(&mut scene.pipe(address), b"");
     let nowhere = with_input(scene.command().arg("k3v.cpe.invalid"), b"");
-    for (outcome, said) in [(silent, "300ms"), (nobody, "refused"), (nowhere, "--to")] {
+    let to = format!("at {address}, which --to says");
+    let dns = "--to says where it is";
+    for (outcome, said) in [(silent, "300ms"), (nobody, to.as_str()), (nowhere, dns)] {
         assert_eq!(outcome.exit, Some(3), "{outcome:?}");
         assert!(outcome.stderr.contains(said), "{outcome:?}");
     }

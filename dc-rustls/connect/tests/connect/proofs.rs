@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_rustls::server::{Acceptor, Identity, Store};
+use dc_rustls::server::{Acceptor, Identity, Settings, Store};
 use dc_tests::lister::Lister;
 use dc_tests::vendor::{Device, Vendor, ZONE, provider};
 use rustls::ServerConfig;
@@ -48,9 +48,28 @@ fn the_evil_twin_is_refused() {
     let says = [
         "k3v.cpe.example.com",
         "twin.cpe.example.com",
-        "another device answers",
+        "another device answers here: look at what --to says",
     ];
     refuses(&scene, twin, &[], 4, &says, "IllegalParameter");
+}
+
+#[test]
+fn a_server_of_another_protocol_is_not_asked_for_what_was_given() {
+    let scene = Scene::new();
+    let settings = Settings::new(provider()).alpn_protocols([b"dot".to_vec()]);
+    let store = Store::with_settings(settings);
+    let identity = scene.vendor.enrol(&scene.device, &[Form::Named]);
+    store.install(identity).unwrap();
+    let options = ["--alpn", "http/1.1"];
+    let says = ["no protocol that --alpn says"];
+    refuses(
+        &scene,
+        Acceptor::new(store),
+        &options,
+        5,
+        &says,
+        "known protocol",
+    );
 }
 
 #[test]
