@@ -55,8 +55,9 @@ pub use overload::Overload;
 pub(crate) use path::Step;
 pub use plan::{
     PLAN_SAMPLE, PlanCertificates, PlanClient, PlanConfig, PlanCredentials, PlanOf, PlanOutage,
-    PlanPowerCut, PlanSite, PlanStart, PlanStolenKey, PlanThefts, parse_share,
+    PlanPowerCut, PlanSite, PlanStart, PlanStolenKey, PlanThefts,
 };
+pub use plan_file::{read_outage, read_setting};
 pub use renewal::{Renewal, RenewalOfZone};
 pub use renewals::Renewals;
 pub use secrets::Secrets;

@@ -318,8 +318,7 @@ fn some_site<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Er
 }
 
 /// A part such as `25%`, from 0 to 1; none if it is not one.
-#[must_use]
-pub fn parse_share(text: &str) -> Option<f64> {
+fn parse_share(text: &str) -> Option<f64> {
     let number: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
     (0.0..=100.0).contains(&number).then_some(number / 100.0)
 }

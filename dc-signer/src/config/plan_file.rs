@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::{Error, KeyError, KeyErrorKind};
 use super::path::Step;
-use super::plan::{PlanConfig, PlanOf, PlanSite};
+use super::plan::{PlanConfig, PlanOf, PlanOutage, PlanSite};
 use super::reader::Reading;
 use super::{file, reader};
 
@@ -28,6 +28,49 @@ impl PlanConfig {
             true => Ok(reading.value),
             false => Err(reading.errors),
         }
+    }
+}
+
+/// Reads a value that stands somewhere else than in a file, such as on a command line: by the same rules.
+///
+/// Fails with the words that a file's mistake has, but for the line.
+pub fn read_setting(key: &str, value: &str) -> Result<PlanConfig, String> {
+    read_text(&line(key, value))
+}
+
+/// Reads an outage that is given by its keys, as [`read_setting`] does.
+///
+/// Fails as that does.
+pub fn read_outage(pairs: &[(&str, &str)]) -> Result<PlanOutage, String> {
+    let lines: String = pairs.iter().map(|(key, value)| line(key, value)).collect();
+    let config = read_text(&format!("[[outages]]\n{lines}"))?;
+    let outage = config.outages.first().copied();
+    outage.ok_or_else(|| "outages has none".to_owned())
+}
+
+fn read_text(text: &str) -> Result<PlanConfig, String> {
+    PlanConfig::parse(text).map_err(|errors| {
+        let said = errors
+            .iter()
+            .map(|error| format!("{} {}", error.key, error.kind));
+        said.collect::<Vec<_>>().join("; ")
+    })
+}
+
+/// A line of a file. What is a number for a key of numbers stands as it is, but for the zeros in front, which TOML has not.
+fn line(key: &str, value: &str) -> String {
+    let is_text = matches!(key, "run" | "of" | "start" | "length" | "share");
+    let (sign, digits) = match value.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", value),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match digits.trim_start_matches('0') {
+        _ if is_text || !is_number => {
+            format!("{key} = {}\n", toml::Value::String(value.to_owned()))
+        }
+        "" => format!("{key} = 0\n"),
+        digits => format!("{key} = {sign}{digits}\n"),
     }
 }
 
@@ -146,6 +189,33 @@ mod tests {
             "[[wrong_clients]]\nahead = '1h'".to_owned(),
         ] {
             PlanConfig::parse(&text).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_value_from_elsewhere_is_read_and_refused_as_in_a_file() {
+        assert_eq!(read_setting("devices", "007").unwrap().devices, 7);
+        assert_eq!(read_setting("seed", "-00").unwrap().seed, 0);
+        for (key, value) in [
+            ("devices", "0"),
+            ("devices", "-5"),
+            ("devices", "99999999999999999999"),
+            ("run", "10m"),
+            ("run", "5"),
+            ("seed", "5000000000"),
+        ] {
+            let said = read_setting(key, value).unwrap_err();
+            let toml = match key {
+                "run" => format!("run = '{value}'"),
+                _ => format!("{key} = {value}"),
+            };
+            let errors = PlanConfig::parse(&toml).unwrap_err();
+            assert_eq!(format!("line 1: {said}"), errors[0].to_string());
+        }
+        // Nothing but a value comes of it.
+        for value in ["1\nseed = 2", "\"", "\u{0}\u{1b}", "", "-", "+5"] {
+            let said = read_setting("devices", value).unwrap_err();
+            assert_eq!(said, "devices is a text: it has to be a whole number");
         }
     }
 

@@ -70,6 +70,30 @@ fn the_sample_is_simulated_as_it_is_printed() {
 }
 
 #[test]
+fn what_a_file_may_not_say_the_command_line_may_not_either() {
+    let sandbox = Sandbox::empty();
+    for (options, said) in [
+        (
+            ["--outage", "signer,1d,0s"],
+            "outages.length is 0s: use 1s to",
+        ),
+        (
+            ["--outage", "signer,1d,500ms"],
+            "outages.length is 500ms: use 1s to",
+        ),
+        (["--run", "0s"], "run is 0s: use 1h to"),
+        (["--devices", "0"], "devices is 0: use 1 to 100000000"),
+        (["--rate", "0"], "overload.rate is 0: use 1 to 100000"),
+        (["--sites", "101"], "site.sites is 101: use 1 to 100"),
+        (["--seed", "4294967296"], "seed is 4294967296: use 0 to"),
+    ] {
+        let outcome = sandbox.run(&[&["plan"][..], &options].concat());
+        assert_eq!(outcome.code, Some(2), "{options:?}");
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_simulated_is_one_line_that_says_what_to_do() {
     let sandbox = Sandbox::empty();
     let few = sandbox.run(&["plan", "--devices", "1000000", "--rate", "1"]);

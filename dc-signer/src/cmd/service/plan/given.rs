@@ -8,7 +8,7 @@ use dc_pki::names::ZoneName;
 use dc_plan::{Capacity, Certificates, Of, Outage, PowerCut, Scenario};
 use dc_schedule::Draw;
 use dc_signer::config::{
-    PlanCertificates, PlanConfig, PlanOf, PlanOutage, PlanPowerCut, parse_share,
+    PlanCertificates, PlanConfig, PlanOf, PlanOutage, PlanPowerCut, read_outage, read_setting,
 };
 use dc_signer::renewal::plan::Plan;
 use dc_signer::renewal::schedule::{self, failed};
@@ -20,20 +20,20 @@ use pki_types::UnixTime;
 #[derive(Debug, clap::Args)]
 pub(super) struct Given {
     /// How many devices there are
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
-    devices: Option<u32>,
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| read_setting("devices", text).map(|it| it.devices))]
+    devices: Option<usize>,
     /// How long the run is, such as 30d
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| read_setting("run", text).map(|it| it.run))]
     run: Option<Duration>,
     /// How many credentials a second each site issues at most
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| read_setting("overload.rate", text).map(|it| it.overload.rate))]
     rate: Option<u32>,
     /// How many sites there are
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
-    sites: Option<u32>,
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| read_setting("site.sites", text).map(|it| it.site.sites))]
+    sites: Option<usize>,
     /// Another number gives another course of events with the same chances
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u32>,
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| read_setting("seed", text).map(|it| it.seed))]
+    seed: Option<usize>,
     /// An outage beside those of the file: signer, region, site or ca; when it begins; how long it is; and the part of the
     /// devices, or the number of the site. May be given several times
     #[arg(long, value_name = "OF,START,LENGTH[,PART]")]
@@ -48,58 +48,30 @@ impl FromStr for Written {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut parts = text.split(',');
-        let of = match parts.next() {
-            Some("signer") => PlanOf::Signer,
-            Some("region") => PlanOf::Region,
-            Some("site") => PlanOf::Site,
-            Some("ca") => PlanOf::Ca,
-            _ => return Err("it has to begin with signer, region, site or ca".to_owned()),
-        };
-        let mut time = |what: &str| {
-            let text = parts.next().unwrap_or_default();
-            humantime::parse_duration(text)
-                .map_err(|_| format!("{what} is '{text}': it has to be a time such as 5d or 72h"))
-        };
-        let (start, length) = (time("the beginning")?, time("the length")?);
-        let (mut share, mut site) = (None, None);
-        match (of, parts.next()) {
-            (_, None) => {}
-            (PlanOf::Site, Some(text)) => {
-                let number = text.parse();
-                let said = |_| format!("the site is '{text}': it has to be the number of one");
-                site = Some(number.map_err(said)?);
-            }
-            (PlanOf::Signer | PlanOf::Region, Some(text)) => {
-                let said = || format!("the part is '{text}': it has to be one from 0% to 100%");
-                share = Some(parse_share(text).ok_or_else(said)?);
-            }
-            (PlanOf::Ca, Some(text)) => {
-                return Err(format!("'{text}' says nothing of a CA: leave it out"));
-            }
-        }
-        match parts.next() {
-            Some(more) => Err(format!("'{more}' is too much: leave it out")),
-            None => Ok(Self(PlanOutage {
-                of,
-                start,
-                length,
-                share,
-                site,
-            })),
-        }
+        let parts: Vec<&str> = text.split(',').collect();
+        let keys: &[&str] =
+            match (parts.as_slice(), parts.first()) {
+                ([_, _, _], _) => &["of", "start", "length"],
+                ([_, _, _, _], Some(&"site")) => &["of", "start", "length", "site"],
+                ([_, _, _, _], _) => &["of", "start", "length", "share"],
+                _ => return Err(
+                    "it has to be OF,START,LENGTH or OF,START,LENGTH,PART, such as signer,5d,72h"
+                        .to_owned(),
+                ),
+            };
+        let pairs: Vec<_> = keys.iter().copied().zip(parts).collect();
+        read_outage(&pairs).map(Self)
     }
 }
 
 impl Given {
     /// The file with what the command line says in its place.
     pub(super) fn over(self, mut config: PlanConfig) -> PlanConfig {
-        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        config.devices = self.devices.map_or(config.devices, size);
+        config.devices = self.devices.unwrap_or(config.devices);
         config.run = self.run.unwrap_or(config.run);
         config.overload.rate = self.rate.unwrap_or(config.overload.rate);
-        config.site.sites = self.sites.map_or(config.site.sites, size);
-        config.seed = self.seed.map_or(config.seed, size);
+        config.site.sites = self.sites.unwrap_or(config.site.sites);
+        config.seed = self.seed.unwrap_or(config.seed);
         config
             .outages
             .extend(self.outage.iter().map(|Written(outage)| *outage));
@@ -235,13 +207,19 @@ mod tests {
         let Written(outage) = "site,1d,1h,2".parse().unwrap();
         assert_eq!(outage.site, Some(2));
         for (wrong, said) in [
-            ("sginer,5d,72h", "signer, region, site or ca"),
-            ("signer,5,72h", "the beginning is '5'"),
-            ("signer,5d", "the length is ''"),
-            ("signer,5d,72h,120%", "0% to 100%"),
-            ("site,5d,72h,one", "the number of one"),
+            ("sginer,5d,72h", "outages.of is \"sginer\": it has to be"),
+            (
+                "signer,5,72h",
+                "outages.start is \"5\": it has to be a time",
+            ),
+            ("signer,5d", "OF,START,LENGTH"),
+            ("signer,5d,0s", "outages.length is 0s: use 1s to"),
+            ("signer,401d,1h", "outages.start is 401d: use 0s to"),
+            ("signer,5d,72h,120%", "to \"100%\""),
+            ("site,5d,72h,one", "outages.site is a text"),
+            ("site,5d,72h,0", "outages.site is 0: use 1 to 100"),
             ("ca,5d,72h,5%", "leave it out"),
-            ("signer,5d,72h,5%,6", "leave it out"),
+            ("signer,5d,72h,5%,6", "OF,START,LENGTH"),
         ] {
             let error = wrong.parse::<Written>().unwrap_err();
             assert!(error.contains(said), "{wrong}: {error}");
