@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
+use crate::authority::json::read_body;
 use crate::server::listener::TooSlow;
 use dc_protocol::Kind;
 
@@ -77,49 +78,9 @@ pub(super) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiErr
     }
 }
 
-/// One JSON value of a body or of a line; what is wrong names the place, never the contents.
-pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ApiError> {
-    // serde would take a list for a struct, by the order of its fields.
-    if json.trim_ascii_start().first() == Some(&b'[') {
-        let detail = "the JSON is wrong at line 1: expected an object, in braces";
-        return Err(ApiError::new(Kind::BadRequest, detail));
-    }
-    serde_json::from_slice(json).map_err(|error| {
-        let detail = format!(
-            "the JSON is wrong at line {}, column {}: {}",
-            error.line(),
-            error.column(),
-            what_is_wrong(&error)
-        );
-        ApiError::new(Kind::BadRequest, detail)
-    })
-}
-
-/// serde's own text quotes values, and a value may be a code.
-fn what_is_wrong(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if !error.is_data() {
-        return "it is not JSON".to_owned();
-    }
-    let of_a_field = ["missing field `", "unknown field `", "duplicate field `"];
-    match of_a_field.iter().find(|start| text.starts_with(**start)) {
-        Some(start) if *start != "unknown field `" => {
-            text.split(" at line").take(1).collect::<String>()
-        }
-        // What is expected comes from us, what was found does not.
-        Some(_) => match text.split_once(", expected ") {
-            Some((_, rest)) => format!("unknown field, expected {}", without_place(rest)),
-            None => "unknown field".to_owned(),
-        },
-        None => match text.split_once(", expected ") {
-            Some((_, rest)) => format!("expected {}", without_place(rest)),
-            None => "a value is of the wrong type".to_owned(),
-        },
-    }
-}
-
-fn without_place(text: &str) -> &str {
-    text.split(" at line").next().unwrap_or(text)
+/// The JSON object of a body.
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ApiError> {
+    read_body(json).map_err(|detail| ApiError::new(Kind::BadRequest, detail))
 }
 
 async fn whole(body: Body) -> Result<Bytes, ApiError> {
@@ -169,45 +130,3 @@ pub(super) fn broken_off() -> ApiError {
 pub(super) const MAX_BODY: usize = 64 * 1024;
 /// Enough for [`MAX_BODY`] over the slowest line.
 const BODY_TIME: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::authority::json::NewDevice;
-    use dc_protocol::EnrollRequest;
-
-    fn said<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
-        parse::<T>(json.as_bytes())
-            .unwrap_err()
-            .into_problem()
-            .detail
-    }
-
-    #[test]
-    fn what_is_wrong_with_json_is_said_without_its_contents() {
-        for (json, words) in [
-            ("{\"csr\": 5, \"code\": \"secret\"}", "expected a string"),
-            ("{\"code\": \"secret\"}", "missing field `csr`"),
-            ("{\"csr\": \"a\", \"code\": \"secret", "it is not JSON"),
-            ("[\"secret\"]", "expected an object"),
-            ("\"secret\"", "expected struct EnrollRequest"),
-        ] {
-            let said = said::<EnrollRequest>(json);
-            assert!(said.contains(words) && !said.contains("secret"), "{said}");
-        }
-        let said = said::<NewDevice>("{\"external_id\": \"a\", \"secret\": 1}");
-        assert!(
-            said.contains("unknown field, expected one of `external_id`"),
-            "{said}"
-        );
-        assert!(!said.contains("secret"), "{said}");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_body_panics(body: Vec<u8>, text in "[\\[\\]{}\":a-z0-9, ]{0,40}") {
-            let _ = parse::<NewDevice>(&body);
-            let _ = parse::<NewDevice>(text.as_bytes());
-        }
-    }
-}

@@ -11,12 +11,13 @@ use http_body_util::{BodyExt, Limited};
 
 use super::App;
 use super::access::{Manager, Viewer};
-use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
+use super::body::{MAX_BODY, Params, broken_off, failed, media_type, too_large, too_slow};
 use super::filter::Which;
 use super::problem::ApiError;
 use crate::access::export;
 use crate::authority::Act;
-use crate::authority::json::{AddLine, AddedDevice, NDJSON, NewDevice, RefusedLine};
+use crate::authority::json::{AddLine, AddedDevice, NDJSON, NewDevice, RefusedLine, read_line};
+use dc_protocol::Kind;
 
 /// A line's number, and the device in it or what is wrong with it.
 type Line = (usize, Result<NewDevice, ApiError>);
@@ -143,9 +144,9 @@ impl Lines {
     /// Lines are numbered as an editor does; empty ones are skipped.
     fn line(&mut self, line: &[u8]) {
         self.number += 1;
-        let line = line.trim_ascii();
-        if !line.is_empty() {
-            self.whole.push((self.number, parse(line)));
+        let refused = |detail| ApiError::new(Kind::BadRequest, detail);
+        if let Some(new) = read_line(line) {
+            self.whole.push((self.number, new.map_err(refused)));
         }
     }
 }

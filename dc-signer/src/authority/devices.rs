@@ -54,7 +54,7 @@ impl Authority {
     fn parse(&self, view: &View, new: &json::NewDevice) -> Result<NewDevice, Error> {
         let external_id: ExternalId = new.external_id.parse()?;
         let given = new.zone.as_deref().map(ZoneName::parse).transpose();
-        let given = given.map_err(|_| Error::Conflict(Conflict::Zone))?;
+        let given = given.map_err(Error::BadZone)?;
         let zone = zone_or_only(view, given.as_ref())?;
         Ok(NewDevice {
             id: DeviceId::random()?,

@@ -42,6 +42,9 @@ pub enum Error {
     /// A certificate signing request proves nothing.
     #[error(transparent)]
     BadCsr(#[from] CsrError),
+    /// The zone that was named is no zone, or is not written as one.
+    #[error("the zone is wrong: {0}")]
+    BadZone(#[source] PkiError),
     /// An idempotency key is empty or too long.
     #[error("an idempotency key has 1 to {max} characters")]
     BadIdempotencyKey {

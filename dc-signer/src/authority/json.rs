@@ -4,6 +4,7 @@
 //! does not know is refused, because one that is silently ignored is a typing error.
 
 mod audit;
+mod object;
 mod people;
 mod registry;
 mod zones;
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use dc_protocol::Problem;
+pub use object::{read_body, read_line};
 pub use people::{
     Approval, Approved, NewToken, Operator, RefusedDevice, RenewToken, RetireDevices,
     RetiredDevices, WaitingToken,

@@ -16,6 +16,7 @@ impl Error {
         match self {
             Self::BadCsr(_) => Kind::BadCsr,
             Self::BadIdempotencyKey { .. }
+            | Self::BadZone(_)
             | Self::NoManufacturer { .. }
             | Self::SerialAlone
             | Self::TooManyDevices { .. }

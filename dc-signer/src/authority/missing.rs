@@ -98,6 +98,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::AskerGone { .. }
         | Error::BadCsr(_)
         | Error::BadIdempotencyKey { .. }
+        | Error::BadZone(_)
         | Error::Busy
         | Error::Clock(_)
         | Error::Code(_)

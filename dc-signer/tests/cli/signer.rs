@@ -191,6 +191,52 @@ fn the_command_line_says_zone_and_code_for_each_line_that_does_not() {
 }
 
 #[test]
+fn a_file_is_read_whichever_editor_wrote_it_and_its_own_lines_are_named() {
+    let signer = Signer::new();
+    let long = "x".repeat(200_000);
+    let fleet = format!(
+        "\u{feff}{{\"external_id\":\"a\"}}\r\n[\"b\"]\r\n{long}\r\n{{\"external_id\":\"c\",\r\n\
+         {{\"external_id\":\"d\",\"zone\":\"CPE.example.com.\"}}\r\n{{\"external_id\":\"e\"}}\r\n"
+    );
+    signer.0.write("fleet.ndjson", fleet);
+    let outcome = signer.run(&["devices", "add", "--file", "fleet.ndjson"]);
+    assert_eq!(
+        outcome.stdout.trim_end(),
+        "2 added, 0 known before, 4 refused"
+    );
+    let said: Vec<&str> = outcome.stderr.lines().collect();
+    for (said, words) in said.iter().zip([
+        "line 2: the JSON is wrong: expected an object, in braces, and found a list",
+        "line 3: it has more than 65536 bytes",
+        "line 4: the JSON is wrong at column 19: it is not JSON",
+        "line 5: the zone is wrong: \"CPE.example.com.\" is not how a unique name is written: use cpe.example.com",
+    ]) {
+        assert_eq!(*said, words);
+    }
+    let utf16 = "\u{feff}{}\n".encode_utf16().flat_map(u16::to_le_bytes);
+    signer.0.write("fleet.ndjson", utf16.collect::<Vec<u8>>());
+    let outcome = signer.run(&["devices", "add", "--file", "fleet.ndjson"]);
+    outcome.refused(&["fleet.ndjson", "save it as UTF-8"]);
+}
+
+#[test]
+fn a_zone_that_is_not_there_is_refused_before_any_line_is() {
+    let signer = Signer::new();
+    signer
+        .0
+        .write("fleet.ndjson", "{\"external_id\":\"a\"}\nnonsense\n");
+    let add = ["devices", "add", "--file", "fleet.ndjson", "--zone"];
+    let outcome = signer.run(&[&add[..], &["other.example.com"]].concat());
+    outcome.refused(&["no zone other.example.com", "zones list"]);
+    let one = signer.run(&["devices", "add", "a", "--zone", "other.example.com"]);
+    one.refused(&["no zone other.example.com"]);
+    let dot = signer.run(&[&add[..], &["cpe.example.com."]].concat());
+    assert_eq!(dot.code, Some(2), "{dot:?}");
+    assert!(dot.stderr.contains("use cpe.example.com"), "{dot:?}");
+    assert!(signer.json(&["devices", "list"]).is_empty());
+}
+
+#[test]
 fn lists_are_cut_and_exports_are_whole() {
     let signer = Signer::new();
     let lines: String = (0..1500)

@@ -157,6 +157,14 @@ pub(crate) enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The zone that was named is not there.
+    #[error("there is no zone {zone}: 'dc-signer zones list --config {}' says which there are", .config.display())]
+    NoZone {
+        /// Its name.
+        zone: ZoneName,
+        /// The configuration.
+        config: PathBuf,
+    },
     /// A step that cannot be undone was not done, because nobody said that it is meant.
     #[error("{}", not_confirmed(*.asked))]
     NotConfirmed {

@@ -1,14 +1,15 @@
 //! `dc-signer devices add`: one, or a file of them.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_protocol::{Kind, Problem};
 use dc_signer::authority;
-use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
+use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine, read_line};
 use dc_store::owner;
 use dc_store::registry::{Role, Sha256};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,8 +39,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NDJSON")]
     file: Option<PathBuf>,
     /// Its zone; may be left out when there is one only. With a file, that of each line that names none
-    #[arg(long)]
-    zone: Option<String>,
+    #[arg(long, value_parser = ZoneName::parse)]
+    zone: Option<ZoneName>,
     /// Which of a customer's devices it is
     #[arg(long, default_value_t = 0, conflicts_with = "file")]
     slot: u32,
@@ -65,17 +66,43 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let needed = Role::Operator;
-        self.acting
-            .with_authority(needed, None, async |open, who| match &self.file {
+        self.acting.with_authority(needed, None, async |open, who| {
+            self.check_zone(open).await?;
+            match &self.file {
                 Some(path) => self.load(open, who, path).await,
                 None => self.one(open, who).await,
-            })
+            }
+        })
+    }
+
+    /// A wrong zone is said once, and not for each line.
+    async fn check_zone(&self, open: &Open) -> Result<(), Error> {
+        let Some(zone) = &self.zone else {
+            return Ok(());
+        };
+        match open
+            .store
+            .zones()
+            .await?
+            .iter()
+            .any(|managed| managed.zone == *zone)
+        {
+            true => Ok(()),
+            false => Err(Error::NoZone {
+                zone: zone.clone(),
+                config: self.acting.place.config.clone(),
+            }),
+        }
+    }
+
+    fn zone(&self) -> Option<String> {
+        self.zone.as_ref().map(ToString::to_string)
     }
 
     async fn one(&self, open: &Open, who: &Actor) -> Result<(), Error> {
         let new = NewDevice {
             external_id: self.external_id.clone().unwrap_or_default(),
-            zone: self.zone.clone(),
+            zone: self.zone(),
             slot: self.slot,
             manufacturer: self.manufacturer.clone(),
             serial: self.serial.clone(),
@@ -139,7 +166,7 @@ impl Args {
             }
             for new in batch.iter_mut().filter_map(|(_, new)| new.as_mut().ok()) {
                 new.code |= self.code;
-                new.zone = new.zone.take().or_else(|| self.zone.clone());
+                new.zone = new.zone.take().or_else(|| self.zone());
             }
             for line in add(open, who, batch).await? {
                 total.count(&line);
@@ -193,27 +220,58 @@ impl<R: Read> Lines<'_, R> {
     fn batch(&mut self) -> Result<(Vec<Line>, u64), Error> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < BATCH {
-            let mut line = Vec::new();
-            let mut limited = (&mut self.input).take(MAX_LINE);
-            let read = limited.read_until(b'\n', &mut line);
-            let read = read.map_err(|source| dc_pki::Error::Read {
+            let read = self.line().map_err(|source| dc_pki::Error::Read {
                 path: self.path.into(),
                 source,
             })?;
-            if read == 0 {
-                break;
-            }
+            let Some((line, read)) = read else { break };
             self.number += 1;
-            bytes += u64::try_from(read).unwrap_or(u64::MAX);
-            let text = line.trim_ascii();
-            if !text.is_empty() {
-                let new = serde_json::from_slice(text).map_err(|error| error.to_string());
-                batch.push((self.number, new));
-            }
+            bytes += read;
+            let new = match line {
+                Ok(line) => read_line(&line),
+                Err(TooLong) => Some(Err(format!("it has more than {MAX_LINE} bytes"))),
+            };
+            batch.extend(new.map(|new| (self.number, new)));
         }
         Ok((batch, bytes))
     }
+
+    /// The next line, unless it is too long, and how many bytes it has; none at the end.
+    fn line(&mut self) -> io::Result<Option<(Result<Vec<u8>, TooLong>, u64)>> {
+        let mut line = Vec::new();
+        let mut read = self.read_until_end(&mut line)?;
+        if self.number == 0
+            && [[0xff, 0xfe], [0xfe, 0xff]]
+                .iter()
+                .any(|mark| line.starts_with(mark))
+        {
+            let said = "it is UTF-16: save it as UTF-8";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+        }
+        let mut is_whole = line.ends_with(b"\n") || read < MAX_LINE;
+        while !is_whole {
+            let mut rest = Vec::new();
+            let len = self.read_until_end(&mut rest)?;
+            is_whole = rest.ends_with(b"\n") || len < MAX_LINE;
+            read += len;
+        }
+        let line = if read > MAX_LINE {
+            Err(TooLong)
+        } else {
+            Ok(line)
+        };
+        Ok((read > 0).then_some((line, read)))
+    }
+
+    /// Up to the end of the line, or as much as a line may have.
+    fn read_until_end(&mut self, line: &mut Vec<u8>) -> io::Result<u64> {
+        let mut limited = (&mut self.input).take(MAX_LINE);
+        let read = limited.read_until(b'\n', line)?;
+        Ok(u64::try_from(read).unwrap_or(u64::MAX))
+    }
 }
+
+struct TooLong;
 
 async fn add(open: &Open, who: &Actor, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
     let good: Vec<&NewDevice> = batch
@@ -329,7 +387,7 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
 
 /// A bar on standard error, if that is a terminal.
 fn progress(len: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let Some(len) = len else {
@@ -345,5 +403,5 @@ fn progress(len: Option<u64>) -> ProgressBar {
 
 /// Devices that are added in one transaction.
 const BATCH: usize = 1000;
-/// Bytes of a line; what is longer is no device, and its rest is none either.
+/// Bytes of a line; what is longer is no device.
 const MAX_LINE: u64 = 65_536;
