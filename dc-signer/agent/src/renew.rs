@@ -7,12 +7,14 @@ use super::device::Agent;
 use super::enrol::{Ask, Code};
 use super::event::Event;
 use super::generation::Meta;
-use super::keys::{self, NewKeys};
+use super::keys::{self, Key, NewKeys};
 use super::request;
 use super::rotate::With;
 use super::schedule::{self, Failure, Life, Wait};
 use super::state::{LastFailure, Pending};
+use super::verify::check_id;
 use crate::error::Error;
+use dc_pki::Sha256;
 use dc_protocol::{Credentials, RenewalWindow};
 
 impl Agent {
@@ -29,14 +31,29 @@ impl Agent {
         let (keys, pending) = self.prepare().map_err(local)?;
         let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
-        self.install(&answer.credentials, &keys)?;
+        let held = match ask {
+            // It may have been let in as another device, now or when the answer was lost.
+            Ask::Enrol(_) => None,
+            Ask::Renew => self.held_id(),
+        };
+        self.install(&answer.credentials, &keys, held.as_deref())?;
         self.state.device = Some(answer.credentials.device);
         if let Some(code) = answer.code {
             self.state.used_code = Some(code.sha256());
         }
         let offered = pending.next_enrolment_csr.is_some();
         self.enrolment_key_worked(answer.with, offered);
+        self.state.device_key = Some(key_id(&self.enrolment_key));
         Ok(())
+    }
+
+    /// The id that the signer has to say, if the device still has the key with which it got it.
+    fn held_id(&self) -> Option<String> {
+        let keys = [Some(&self.enrolment_key), self.next_enrolment_key.as_ref()];
+        let mut keys = keys.into_iter().flatten().map(key_id);
+        let known = self.state.device_key.as_deref()?;
+        let has_it = keys.any(|key| key == known);
+        self.state.device.clone().filter(|_| has_it)
     }
 
     /// Sends it, and what comes back.
@@ -116,12 +133,18 @@ impl Agent {
         Ok((keys, pending))
     }
 
-    fn install(&mut self, credentials: &Credentials, keys: &NewKeys) -> Result<(), ClientError> {
+    fn install(
+        &mut self,
+        credentials: &Credentials,
+        keys: &NewKeys,
+        held: Option<&str>,
+    ) -> Result<(), ClientError> {
         let local = |source| ClientError::Local { source };
         let reading = self.reading();
         let checked = self
             .checker(reading.now)
             .check_answer(Role::Server, credentials, &keys.server.spki())
+            .and_then(|checked| check_id(held, credentials).map(|()| checked))
             .map_err(|source| ClientError::Untrusted { source })?;
         let life = Life {
             // Only the end is signed.
@@ -224,6 +247,10 @@ impl Pending {
         self.previous_sha256.as_deref() == held
             && self.idempotency_key == request::idempotency_key(keys, held)
     }
+}
+
+fn key_id(key: &Key) -> String {
+    Sha256::of(&key.spki()).to_string()
 }
 
 /// An hour, in seconds.

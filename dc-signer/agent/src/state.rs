@@ -16,6 +16,8 @@ use dc_pki::files::{self, Access, NewFile};
 pub struct State {
     /// The device's id at the signer; none before it enrolled.
     pub device: Option<String>,
+    /// The SHA-256 of the enrolment key that the signer knew it by then: whoever has another key may be another device.
+    pub device_key: Option<String>,
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
     /// The fault of the activation code of a device that is in; none if nothing is.

@@ -255,6 +255,17 @@ fn check_words(answer: &Credentials) -> Result<(), UntrustedError> {
     }
 }
 
+/// Fails unless a renewal's answer is about the device that has asked.
+pub(crate) fn check_id(held: Option<&str>, answer: &Credentials) -> Result<(), UntrustedError> {
+    match held {
+        Some(held) if held != answer.device => Err(UntrustedError::OtherDevice {
+            held: held.to_owned(),
+            said: answer.device.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Letters of a device's id: more than any service has.
 const MOST_ID: usize = 64;
 
@@ -291,6 +302,19 @@ pub enum UntrustedError {
         name: String,
         /// The zone.
         zone: String,
+    },
+    /// The answer to a renewal is about another device than this one.
+    #[error(
+        "the answer is about the device '{}', and this device is '{}': is it the signer that this device enrolled at, with its database? \
+         A device becomes another one by enrolling again, with an activation code or another enrolment key",
+        Foreign(said),
+        Foreign(held)
+    )]
+    OtherDevice {
+        /// The id that the device has.
+        held: String,
+        /// The id in the answer.
+        said: String,
     },
     /// Two names should be one.
     #[error("one name is {named} and another one {signed}")]

@@ -76,6 +76,13 @@ impl Device {
         fs::write(self.path("agent.toml"), text).unwrap();
     }
 
+    /// The id in its memory.
+    pub(crate) fn id(&self) -> String {
+        let state = fs::read(self.path("state/state.json")).unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        state["device"].as_str().unwrap().to_owned()
+    }
+
     /// The agent as a process, which looks once and ends.
     pub(crate) fn once(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dc-agent"));

@@ -106,6 +106,59 @@ fn an_id_that_is_none_and_a_zone_that_is_not_the_names() {
 }
 
 #[test]
+fn a_renewal_that_is_about_another_device() {
+    survives(Mood::Misnames("device-2", ZONE), "untrusted");
+}
+
+#[test]
+fn who_enrols_again_may_be_another_device_and_is_no_third_one_then() {
+    let signer = Signer::start();
+    let (device, mut agent) = due(&signer);
+    signer.set(Mood::Misnames("device-2", ZONE));
+    agent.turn();
+    let detail = agent.status().last_failure.unwrap().detail;
+    assert!(
+        detail.contains("about the device 'device-2', and this device is 'device-1'"),
+        "{detail}"
+    );
+    device.give_code(&signer.new_code());
+    signer.pass(HOUR);
+    agent.turn();
+    assert_eq!(agent.status().last_failure, None, "{:?}", device.log);
+    assert_eq!(device.id(), "device-2");
+    drop(agent);
+    // The memory is on the disk.
+    let mut agent = device.boot();
+    let before = device.credential();
+    signer.set(Mood::Good);
+    signer.pass(4 * DAY);
+    agent.turn();
+    assert_eq!(device.credential(), before);
+    assert_eq!(agent.status().last_failure.unwrap().kind, "untrusted");
+    signer.set(Mood::Misnames("device-2", ZONE));
+    signer.pass(HOUR);
+    agent.turn();
+    assert_ne!(device.credential(), before, "{:?}", device.log);
+}
+
+#[test]
+fn who_has_another_enrolment_key_than_with_its_id_may_be_another_device() {
+    let signer = Signer::start();
+    let (device, agent) = due(&signer);
+    drop(agent);
+    let path = device.path("state/state.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // As after the key was taken away and another one made, which the signer knows; for the signer here it is the same one.
+    state["device_key"] = "another".into();
+    std::fs::write(&path, state.to_string()).unwrap();
+    let mut agent = device.boot();
+    signer.set(Mood::Misnames("device-2", ZONE));
+    agent.turn();
+    assert_eq!(device.id(), "device-2", "{:?}", device.log);
+}
+
+#[test]
 fn a_credential_that_lives_longer_than_seven_days() {
     survives(Mood::Ahead(5 * HOUR), "untrusted");
 }
