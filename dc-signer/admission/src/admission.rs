@@ -202,10 +202,10 @@ impl Admission {
         [self.serving, self.operators.inside()]
     }
 
-    /// How many reservations of renewals and of enrolments are still to come.
+    /// How many renewals and enrolments have a reservation that is still to come, and have not been served since.
     #[must_use]
-    pub fn reservations(&self) -> [u64; 2] {
-        [self.renewals.outstanding(), self.enrolments.outstanding()]
+    pub fn reservations(&mut self, now: Duration) -> [u64; 2] {
+        [self.renewals.awaited(now), self.enrolments.awaited(now)]
     }
 
     /// The pace, in enrolments and renewals a second, that reservations are given at.
@@ -251,12 +251,16 @@ impl Admission {
         let before = self.people.insert(id, Person::Served);
         match before {
             Some(Person::Renewing(device, _, _, until)) => {
-                self.told.served(device);
+                if let Some(at) = self.told.served(device) {
+                    self.renewals.set_needless(at, true);
+                }
                 self.ends.remove(&(until, id));
             }
             // It may be refused, and come again with another key.
             Some(Person::Enrolling(device, _, until)) => {
-                self.told.served_in_time(device, self.at);
+                if let Some(at) = self.told.served_in_time(device, self.at) {
+                    self.enrolments.set_needless(at, true);
+                }
                 self.ends.remove(&(until, id));
             }
             Some(Person::Operating(_) | Person::Served | Person::ServedOperator(_)) | None => {}
@@ -316,30 +320,29 @@ impl Admission {
     }
 
     fn put_off_renewal(&mut self, device: Device, left: Left, now: Duration) -> Later {
+        if let Some((at, was_served)) = self.told.still_to_come(device, now) {
+            if was_served {
+                self.renewals.set_needless(at, false);
+            }
+            return Later::at(at, now, false);
+        }
         let rate = self.pace.measured() * RENEWALS;
-        self.put_off_until(device, now, |this| this.renewals.reserve(left, now, rate))
+        let (at, is_too_late) = self.renewals.reserve(left, now, rate);
+        self.told.remember(device, at, now);
+        Later::at(at, now, is_too_late)
     }
 
     fn put_off_enrolment(&mut self, device: Device, now: Duration) -> Later {
-        let rate = self.pace.measured() * ENROLMENTS;
-        self.put_off_until(device, now, |this| {
-            (this.enrolments.reserve(now, rate), false)
-        })
-    }
-
-    /// Until the time that it was told and that is still to come, or else until what is reserved now, which may be too late.
-    fn put_off_until(
-        &mut self,
-        device: Device,
-        now: Duration,
-        reserve: impl FnOnce(&mut Self) -> (Duration, bool),
-    ) -> Later {
-        if let Some(at) = self.told.still_to_come(device, now) {
+        if let Some((at, was_served)) = self.told.still_to_come(device, now) {
+            if was_served {
+                self.enrolments.set_needless(at, false);
+            }
             return Later::at(at, now, false);
         }
-        let (at, is_too_late) = reserve(self);
+        let rate = self.pace.measured() * ENROLMENTS;
+        let at = self.enrolments.reserve(now, rate);
         self.told.remember(device, at, now);
-        Later::at(at, now, is_too_late)
+        Later::at(at, now, false)
     }
 
     fn stop_waiting(&mut self, id: Id, person: &Person) {

@@ -12,6 +12,9 @@ pub(crate) struct Book {
     /// Runs of slots that are full, each from its first to the one after its last.
     full: BTreeMap<u64, u64>,
     outstanding: u64,
+    /// Places of those who were served before, which stay taken.
+    needless: BTreeMap<u64, u32>,
+    all_needless: u64,
 }
 
 impl Book {
@@ -22,12 +25,36 @@ impl Book {
             taken: BTreeMap::new(),
             full: BTreeMap::new(),
             outstanding: 0,
+            needless: BTreeMap::new(),
+            all_needless: 0,
         }
     }
 
     /// Reservations that are still to come.
     pub(crate) fn outstanding(&self) -> u64 {
         self.outstanding
+    }
+
+    /// Those of them that somebody waits for.
+    pub(crate) fn awaited(&self) -> u64 {
+        self.outstanding - self.all_needless
+    }
+
+    /// Whoever has a place at a time was served before, or waits for it after all.
+    pub(crate) fn set_needless(&mut self, at: Duration, is_needless: bool) {
+        let slot = at.as_secs() / self.width;
+        let Some(taken) = self.taken.get(&slot) else {
+            // It is over, or of the book of before.
+            return;
+        };
+        let count = self.needless.entry(slot).or_default();
+        if is_needless && *count < *taken {
+            *count += 1;
+            self.all_needless += 1;
+        } else if !is_needless && *count > 0 {
+            *count -= 1;
+            self.all_needless -= 1;
+        }
     }
 
     /// Takes the latest place between two times, while so many a second are given; none if all slots there are full.
@@ -56,7 +83,10 @@ impl Book {
     pub(crate) fn forget(&mut self, now: Duration) {
         let slot = now.as_secs() / self.width;
         while let Some(entry) = self.taken.first_entry().filter(|entry| *entry.key() < slot) {
-            self.outstanding -= u64::from(entry.remove());
+            let (slot, taken) = entry.remove_entry();
+            self.outstanding -= u64::from(taken);
+            let needless = self.needless.remove(&slot).unwrap_or_default();
+            self.all_needless -= u64::from(needless);
         }
         while let Some(entry) = self.full.first_entry().filter(|entry| *entry.get() <= slot) {
             entry.remove();
@@ -143,6 +173,21 @@ mod tests {
         let mut book = Book::new(0.1);
         let given = (0..3).map(|_| book.earliest(at(95), 0.1));
         assert_eq!(given.collect::<Vec<_>>(), [at(100), at(110), at(120)]);
+    }
+
+    #[test]
+    fn a_place_that_nobody_waits_for_stays_taken_and_is_not_counted() {
+        let mut book = Book::new(1.0);
+        let given = [0, 0].map(|_| book.earliest(at(10), 1.0));
+        book.set_needless(given[0], true);
+        book.set_needless(at(500), true);
+        assert_eq!((book.outstanding(), book.awaited()), (2, 1));
+        assert_eq!(book.earliest(at(10), 1.0), at(12));
+        book.set_needless(given[0], false);
+        assert_eq!(book.awaited(), 3);
+        book.set_needless(given[0], true);
+        book.forget(at(11));
+        assert_eq!((book.outstanding(), book.awaited()), (2, 2));
     }
 
     proptest! {

@@ -69,9 +69,15 @@ impl Renewals {
         self.waiting.len()
     }
 
-    /// Reservations that are still to come.
-    pub(crate) fn outstanding(&self) -> u64 {
-        self.book.outstanding()
+    /// Reservations that somebody waits for.
+    pub(crate) fn awaited(&mut self, now: Duration) -> u64 {
+        self.book.forget(now);
+        self.book.awaited()
+    }
+
+    /// Whoever has a reservation for a time was served before, or waits for it after all.
+    pub(crate) fn set_needless(&mut self, at: Duration, is_needless: bool) {
+        self.book.set_needless(at, is_needless);
     }
 
     /// The time for a device that cannot be served now to come, and whether that is too late for what it holds.

@@ -108,6 +108,8 @@ impl Overload {
         for (device, after) in promised {
             all.admission.hear(device, now.saturating_add(after), now);
         }
+        // What is over is not shown for as long as nobody comes.
+        self.tell(&mut all, Vec::new());
     }
 
     /// True if the time has come that a device was told to come at.
@@ -159,7 +161,7 @@ impl Overload {
         }
         let pace = all.admission.pace();
         self.metrics
-            .set_admission(pace, all.admission.reservations());
+            .set_admission(pace, all.admission.reservations(self.clock.now()));
         self.changed.notify_one();
     }
 

@@ -184,7 +184,7 @@ fn an_enrolment_that_asks_again_has_one_place_and_is_served_first_at_its_time() 
             "{told:?} at {second}"
         );
     }
-    assert_eq!(admission.0.reservations(), [0, 1]);
+    assert_eq!(admission.0.reservations(at(44)), [0, 1]);
     let now = after + 3;
     admission.2.waiting = 64;
     let flood: Vec<Id> = (0..4).map(|host| admission.enrol(host, now)).collect();
@@ -217,7 +217,27 @@ fn an_enrolment_that_is_served_before_its_time_and_comes_again_has_no_second_pla
         admission.1.clear();
     }
     assert_eq!(times.len(), 1, "{times:?}");
-    assert_eq!(admission.0.reservations(), [0, 1]);
+    assert_eq!(admission.0.reservations(at(50)), [0, 1]);
+}
+
+#[test]
+fn whoever_is_served_before_its_time_is_not_counted_until_it_waits_again() {
+    let mut admission = Test::busy();
+    admission.enrol_as(1, 1, 1);
+    admission.renew(2, 100, 1);
+    admission.look(3);
+    assert_eq!(admission.0.reservations(at(3)), [1, 1]);
+    admission.leave(Id(1), 3);
+    admission.leave(Id(2), 3);
+    let served = [admission.enrol_as(1, 1, 4), admission.renew(2, 100, 5)];
+    assert_eq!(admission.served(), served);
+    assert_eq!(admission.0.reservations(at(5)), [0, 0]);
+    // Its answer is lost, and others are served now: it is told the same time, and waits for it again.
+    admission.enrol_as(1, 1, 6);
+    admission.look(8);
+    assert_eq!(admission.0.reservations(at(8)), [0, 1]);
+    // Nobody has to be sent away for what is over to be forgotten.
+    assert_eq!(admission.0.reservations(at(HOUR)), [0, 0]);
 }
 
 #[test]
@@ -258,7 +278,7 @@ fn who_comes_in_its_slot_is_served_before_those_who_just_come() {
     assert_eq!(admission.served(), [in_its_slot]);
     admission.leave(Id(2), now + 1);
     assert_eq!(admission.served(), [just_come]);
-    assert!(admission.0.reservations()[0] <= 1);
+    assert!(admission.0.reservations(admission.0.at)[0] <= 1);
 }
 
 #[test]
