@@ -51,9 +51,9 @@ fn write(out: &Path) -> Result<(), Error> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     for program in PROGRAMS {
         let node = Node::read(&root.join(program.help), program.name)?;
-        write_pages(&node, program, out)?;
-        write_completions(&node, out)?;
         let more = text::sections(program.sections);
+        write_pages(&node, program, &more, out)?;
+        write_completions(&node, out)?;
         let chapter = chapter::program(&node, &more, program.see);
         save(&chapter_of(program.name, out), chapter.as_bytes())?;
     }
@@ -76,19 +76,21 @@ fn chapter_of(page: &str, out: &Path) -> PathBuf {
     out.join(format!("book/{page}.md"))
 }
 
-fn write_pages(node: &Node, program: &Program, out: &Path) -> Result<(), Error> {
+fn write_pages(
+    node: &Node,
+    program: &Program,
+    of_program: &[Section],
+    out: &Path,
+) -> Result<(), Error> {
     for one in node.all() {
         let is_program = one.page == program.name;
-        let more = match is_program {
-            true => text::sections(program.sections),
-            false => Vec::new(),
-        };
+        let more = if is_program { of_program } else { &[] };
         let above = (!is_program).then(|| above(one, node)).flatten();
         let mut see: Vec<String> = above.map(|page| format!("{page}(1)")).into_iter().collect();
         see.extend(program.see.iter().map(|page| format!("{page}(5)")));
         let path = out.join(format!("man/{}.1", one.page));
         let mut page = Vec::new();
-        page::write(one, &more, &see, &mut page).map_err(failed(&path))?;
+        page::write(one, more, &see, &mut page).map_err(failed(&path))?;
         save(&path, &page)?;
     }
     Ok(())
