@@ -1,6 +1,7 @@
 //! Everything for which nothing is served.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -62,6 +63,11 @@ pub enum Error {
     },
     /// The program runs as root, and was not told who else to be.
     Root,
+    /// The user to become is root, or has root's group.
+    RootAsUser {
+        /// As it was given.
+        name: String,
+    },
     /// The process cannot become the user.
     StaysRoot {
         /// The cause.
@@ -82,6 +88,7 @@ impl Error {
             | Self::BadValue { .. }
             | Self::NoUser { .. }
             | Self::Root
+            | Self::RootAsUser { .. }
             | Self::Usage(_) => 2,
             _ => 1,
         }
@@ -108,13 +115,20 @@ impl fmt::Display for Error {
             } => write!(f, "{option} {}: {source}", path.display()),
             Self::Identity { folder, source } => write!(
                 f,
-                "nothing in {} can be served: {source}; the agent fills it when the device is enrolled",
-                folder.display()
+                "nothing in {} can be served: {source}; {}",
+                folder.display(),
+                what_to_do(source)
             ),
-            Self::Listen { address, source } => write!(
-                f,
-                "cannot listen on {address}: {source}; give another --listen, or start as root with --user"
-            ),
+            Self::Listen { address, source } => {
+                write!(
+                    f,
+                    "cannot listen on {address}: {source}; give another --listen"
+                )?;
+                match source.kind() {
+                    ErrorKind::PermissionDenied => f.write_str(", or start as root with --user"),
+                    _ => Ok(()),
+                }
+            }
             Self::Files { allowed, needed } => write!(
                 f,
                 "{needed} files may be open at once with --max-connections, and the system allows {allowed}: raise the limit (ulimit -n) or give fewer"
@@ -126,6 +140,10 @@ impl fmt::Display for Error {
             Self::Root => f.write_str(
                 "it does not serve as root: give --user, whom it becomes when the ports are open",
             ),
+            Self::RootAsUser { name } => write!(
+                f,
+                "--user {name}: nothing is served as root or in its group: give another user, or another group such as 1000:1000"
+            ),
             Self::StaysRoot { source } => write!(
                 f,
                 "cannot become the user: {source}; start as root, or without --user"
@@ -133,6 +151,15 @@ impl fmt::Display for Error {
             Self::System(error) => write!(f, "the system does not let us work: {error}"),
             Self::Usage(what) => write!(f, "{what}; see --help"),
         }
+    }
+}
+
+fn what_to_do(source: &dc_rustls::Error) -> &'static str {
+    match source {
+        dc_rustls::Error::File { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            "let the user that it serves as read the files, with 'key_group' of the agent"
+        }
+        _ => "the agent fills it when the device is enrolled",
     }
 }
 
@@ -150,6 +177,7 @@ impl StdError for Error {
             | Self::Files { .. }
             | Self::NoUser { .. }
             | Self::Root
+            | Self::RootAsUser { .. }
             | Self::Usage(_) => None,
         }
     }

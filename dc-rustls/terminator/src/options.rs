@@ -65,7 +65,7 @@ pub struct Times {
 impl Command {
     /// Reads the arguments behind the program's name, and the file that they name.
     ///
-    /// Fails with [`Error::Arguments`], [`Error::BadValue`], [`Error::File`], [`Error::NoUser`], [`Error::Root`] and
+    /// Fails with [`Error::Arguments`], [`Error::BadValue`], [`Error::File`], [`Error::NoUser`], [`Error::RootAsUser`] and
     /// [`Error::Usage`].
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut parser = lexopt::Parser::from_args(arguments);
@@ -284,7 +284,8 @@ Options:
       --proxy-protocol            Tell the server who the client is, in a header of the PROXY protocol, version 2
       --alpn <PROTOCOL>           Application protocol that the server speaks, for example http/1.1 or dot; may be given
                                   several times
-      --user <USER>               Whom to become when the ports are open: a name, or numbers such as 1000:1000
+      --user <USER>               Whom to become when the ports are open: a name, or numbers such as 1000:1000; root has to
+                                  give it, because nothing is served as root
       --fallback-cert <FILE>      Certificate chain for clients that do not understand credentials
       --fallback-key <FILE>       Its private key
       --max-connections <N>       Connections at a time; others wait [default: 256]
@@ -354,6 +355,8 @@ mod tests {
             ("--backend localhost:80", "127.0.0.1:80"),
             ("--backend relative/socket", "socket"),
             ("--user nobody-of-this-name", "1000:1000"),
+            ("--user root", "--user root: nothing is served as root"),
+            ("--user 1000:0", "--user 1000:0: nothing is served as root"),
             ("--max-connections 0", "65535"),
             ("--idle-timeout 5", "10s"),
             ("--unknown x", "--unknown"),

@@ -22,7 +22,7 @@ impl User {
     ///
     /// Nothing else is asked: a program that is linked statically knows no other source.
     ///
-    /// Fails with [`Error::NoUser`], and with [`Error::Root`] if that is who it is.
+    /// Fails with [`Error::NoUser`], and with [`Error::RootAsUser`] if it is root, or root's group.
     pub fn find(text: &str) -> Result<Self, Error> {
         let numbers = text.split_once(':').and_then(|(uid, gid)| {
             let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
@@ -30,7 +30,9 @@ impl User {
         });
         let found = numbers.or_else(|| in_passwd(&fs::read_to_string(PASSWD).ok()?, text));
         match found {
-            Some(Self { uid: 0, .. } | Self { gid: 0, .. }) => Err(Error::Root),
+            Some(Self { uid: 0, .. } | Self { gid: 0, .. }) => Err(Error::RootAsUser {
+                name: text.to_owned(),
+            }),
             Some(user) => Ok(user),
             None => Err(Error::NoUser {
                 name: text.to_owned(),
@@ -101,7 +103,8 @@ mod tests {
     #[test]
     fn root_is_no_user_to_become() {
         for text in ["root", "0:0", "33:0", "0:33"] {
-            assert!(matches!(User::find(text), Err(Error::Root)), "{text}");
+            let found = User::find(text);
+            assert!(matches!(found, Err(Error::RootAsUser { .. })), "{text}");
         }
         for text in ["no-such-user", "-1:5", "33:", "4294967296:1"] {
             assert!(

@@ -1,7 +1,8 @@
 //! Start, renewal, new settings and end.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -95,6 +96,12 @@ fn nothing_is_served_as_root_and_the_user_has_no_other_groups() {
     }
     // Also the one that follows the identity.
     assert!(count >= 2);
+    let key = scene.file("identity/key.pem");
+    fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
+    let mut command = scene.command();
+    command.arg("--identity").arg(scene.file("identity"));
+    let outcome = run(command.args(["--listen", "127.0.0.1:0", "--backend", "80"]));
+    assert!(outcome.stderr.contains("key_group"), "{outcome:?}");
 }
 
 #[test]
@@ -118,6 +125,8 @@ fn what_cannot_be_served_is_said_at_the_start() {
         let outcome = run(scene.command().args(options).args(["--backend", "80"]));
         assert_eq!(outcome.exit, Some(1), "{outcome:?}");
         assert!(outcome.stderr.contains(said), "{outcome:?}");
+        // What is advised helps.
+        assert!(!outcome.stderr.contains("as root"), "{outcome:?}");
     }
     drop(holder);
     fs::remove_file(scene.file("identity/credential.pem")).unwrap();
@@ -171,11 +180,7 @@ fn new_settings_are_read_on_sighup_and_wrong_ones_are_not_taken() {
     };
     let (first, second) = (counts("first").to_string(), counts("second").to_string());
     config(&first, "");
-    fs::set_permissions(
-        scene.file("config.toml"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o644),
-    )
-    .unwrap();
+    fs::set_permissions(scene.file("config.toml"), PermissionsExt::from_mode(0o644)).unwrap();
     let server = Server::start(
         "dc-terminator",
         scene
