@@ -54,9 +54,18 @@ fn what_is_wrong(error: &serde_json::Error) -> String {
             None => "unknown field".to_owned(),
         },
         None => match text.split_once(", expected ") {
-            Some((_, rest)) => format!("expected {}", without_place(rest)),
+            Some((_, rest)) => format!("expected {}", for_people(without_place(rest))),
             None => "a value is of the wrong type".to_owned(),
         },
+    }
+}
+
+fn for_people(wanted: &str) -> String {
+    match wanted {
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" => format!("a whole number from 0 to {}", u64::MAX),
+        wanted if wanted.starts_with("struct ") => "an object, in braces".to_owned(),
+        wanted => wanted.to_owned(),
     }
 }
 
@@ -84,7 +93,7 @@ mod tests {
             ("{\"code\": \"secret\"}", "missing field `csr`"),
             ("{\"csr\": \"a\", \"code\": \"secret", "it is not JSON"),
             ("[\"secret\"]", "expected an object"),
-            ("\"secret\"", "expected struct EnrollRequest"),
+            ("\"secret\"", "expected an object, in braces"),
         ] {
             let said = said::<EnrollRequest>(json);
             assert!(said.contains(words) && !said.contains("secret"), "{said}");
@@ -114,7 +123,11 @@ mod tests {
             (" [", "found a list"),
             ("{\"external_id\":\"a\"},", "at column 20"),
             ("{\"external_id\":7}", "expected a string"),
-            ("5", "expected struct"),
+            ("5", "expected an object, in braces"),
+            (
+                "{\"external_id\":\"a\",\"slot\":-1}",
+                "expected a whole number from 0 to 4294967295",
+            ),
         ] {
             let said = read(line).unwrap().unwrap_err();
             assert!(said.contains(words) && !said.contains("line 1"), "{said}");
