@@ -48,8 +48,17 @@ pub(super) fn time<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
     if (min..=max).contains(&time) {
         return Ok(time);
     }
-    let [min, max] = [min, max].map(humantime::format_duration);
+    let [min, max] = [min, max].map(in_words);
     Err(Error::custom(format!("is {given}: use {min} to {max}")))
+}
+
+/// Whole days as days: months and years have no fixed length.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds >= 2 * DAY && time == Duration::from_secs(seconds / DAY * DAY) {
+        true => format!("{}days", seconds / DAY),
+        false => humantime::format_duration(time).to_string(),
+    }
 }
 
 /// A whole number between two.
@@ -227,6 +236,8 @@ impl<const MIN: u32, const MAX: u32> Visitor<'_> for Count<MIN, MAX> {
         }
     }
 }
+
+const DAY: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
