@@ -46,11 +46,17 @@ fn answer(identity: &Path, tcp: TcpStream) -> Result<(), dc_rustls::Error> {
     let store = Store::new(Arc::new(ring::default_provider()));
     store.install(Identity::load(identity)?)?;
     let mut tls = Acceptor::new(store).accept(tcp)?;
-    // Somebody who only shakes hands has no request, and does not wait for an answer.
-    if !matches!(tls.read(&mut [0; 1024]), Ok(1..)) {
-        return Ok(());
+    match tls.read(&mut [0; 1024]) {
+        Ok(1..) => tls.write_all(REPLY)?,
+        // Whoever asks for nothing and says so is not cut off, and may be gone.
+        Ok(0) => {
+            tls.connection_mut().send_close_notify();
+            let _ = tls.flush();
+            return Ok(());
+        }
+        // Somebody who only shakes hands.
+        Err(_) => return Ok(()),
     }
-    tls.write_all(REPLY)?;
     tls.connection_mut().send_close_notify();
     tls.flush()?;
     // Closed with something unread, such as the client's own end, the connection would be reset, and the answer be lost with it.
