@@ -4,7 +4,7 @@ use dc_core::Error as Fault;
 use dc_rustls::{Error, Refusal};
 use rustls::{AlertDescription, CertificateError};
 
-use crate::dial::Asked;
+use crate::asked::Asked;
 
 /// A clause to put behind the error of a connection for which this was asked; empty if the error says it itself.
 #[must_use]

@@ -9,7 +9,7 @@ use dc_core::UniqueName;
 use dc_rustls::{ListKey, ListPolicy};
 use lexopt::prelude::{Long, Short, Value};
 
-use crate::dial::Trust;
+use crate::asked::Trust;
 use crate::error::Error;
 use crate::lists::ListFile;
 use crate::ports::Service;

@@ -9,7 +9,7 @@ use std::{fmt, io};
 use dc_rustls::Refusal;
 
 use crate::advice::advice;
-use crate::dial::Asked;
+use crate::asked::Asked;
 use crate::target::{Place, Target};
 
 /// Everything that can go wrong.
@@ -142,10 +142,7 @@ impl fmt::Display for Error {
                 value,
                 wanted,
             } => write!(f, "{option} {value}: give {wanted}"),
-            Self::Cut { target, source } => write!(
-                f,
-                "the connection with {target} was cut, and what came last may be missing: {source}"
-            ),
+            Self::Cut { target, source } => say_cut(f, target, source),
             Self::File {
                 option,
                 path,
@@ -155,14 +152,7 @@ impl fmt::Display for Error {
                 target,
                 after,
                 is_half_closed,
-            } => {
-                let after = humantime::format_duration(*after);
-                write!(f, "nothing was said with {target} for {after}")?;
-                f.write_str(match is_half_closed {
-                    true => " after one end had closed",
-                    false => "; --idle-timeout says how long that may be",
-                })
-            }
+            } => say_idle(f, target, *after, *is_half_closed),
             Self::Listen { address, source } => write!(
                 f,
                 "cannot listen on {address}: {source}; give another address"
@@ -182,16 +172,9 @@ impl fmt::Display for Error {
                 humantime::format_duration(*after)
             ),
             Self::Unusable(error) => write!(f, "{error}"),
-            Self::Unreachable { target, to, source } => match to {
-                Some(to) => write!(
-                    f,
-                    "{target} is not reached at {to}, which --to says: {source}; is it on, and is this its address?"
-                ),
-                None => write!(
-                    f,
-                    "{target} is not reached: {source}; is it on? --to says where it is, if the name has no address or another one"
-                ),
-            },
+            Self::Unreachable { target, to, source } => {
+                say_unreachable(f, target, to.as_ref(), source)
+            }
             Self::Unwanted { target, source } => write!(
                 f,
                 "the connection with {target} may not stay: {source}{}",
@@ -199,6 +182,50 @@ impl fmt::Display for Error {
             ),
             Self::Usage(what) => write!(f, "{what}; see --help"),
         }
+    }
+}
+
+fn say_cut(f: &mut fmt::Formatter<'_>, target: &Target, source: &io::Error) -> fmt::Result {
+    write!(
+        f,
+        "the connection with {target} was cut, and what came last may be missing: "
+    )?;
+    match source.kind() {
+        // The words of rustls for it are for programmers.
+        io::ErrorKind::UnexpectedEof => f.write_str("it ended without the goodbye of TLS"),
+        _ => write!(f, "{source}"),
+    }
+}
+
+fn say_idle(
+    f: &mut fmt::Formatter<'_>,
+    target: &Target,
+    after: Duration,
+    is_half_closed: bool,
+) -> fmt::Result {
+    let after = humantime::format_duration(after);
+    write!(f, "nothing was said with {target} for {after}")?;
+    f.write_str(match is_half_closed {
+        true => " after one end had closed",
+        false => "; --idle-timeout says how long that may be",
+    })
+}
+
+fn say_unreachable(
+    f: &mut fmt::Formatter<'_>,
+    target: &Target,
+    to: Option<&Place>,
+    source: &io::Error,
+) -> fmt::Result {
+    match to {
+        Some(to) => write!(
+            f,
+            "{target} is not reached at {to}, which --to says: {source}; is it on, and is this its address?"
+        ),
+        None => write!(
+            f,
+            "{target} is not reached: {source}; is it on? --to says where it is, if the name has no address or another one"
+        ),
     }
 }
 

@@ -10,6 +10,7 @@
 
 pub mod advice;
 pub mod args;
+pub mod asked;
 pub mod dial;
 pub mod error;
 pub mod lists;

@@ -154,7 +154,7 @@ struct Way {
     steps: u64,
     unflushed: bool,
     stage: Stage,
-    /// Why nothing more is taken, and so nothing more read.
+    /// The reason for which nothing more is taken, and so nothing more read.
     refused: Option<io::Error>,
 }
 
