@@ -47,7 +47,7 @@ impl<'a, R: Read> Lines<'a, R> {
     }
 
     /// The next line, unless it is too long, and how many bytes it has; none at the end.
-    fn line(&mut self) -> io::Result<Option<(Result<Vec<u8>, TooLong>, u64)>> {
+    fn line(&mut self) -> io::Result<Option<Measured>> {
         let mut line = Vec::new();
         let mut read = self.read_until_end(&mut line)?;
         if self.number == 0
@@ -82,6 +82,9 @@ impl<'a, R: Read> Lines<'a, R> {
 }
 
 struct TooLong;
+
+/// A line, and how many bytes it had.
+type Measured = (Result<Vec<u8>, TooLong>, u64);
 
 /// Devices that are added in one transaction.
 const BATCH: usize = 1000;
