@@ -102,8 +102,21 @@ async fn to_device(
     limits: Limits,
 ) -> Result<(), Error> {
     let _ = near.set_nodelay(true);
-    let mut far = dialer.dial(target).await?;
-    join(&mut near, &mut far, target, Vec::new(), limits).await
+    let joined = async {
+        let mut far = dialer.dial(target).await?;
+        join(&mut near, &mut far, target, Vec::new(), limits).await
+    };
+    let joined = joined.await;
+    if joined.is_err() {
+        cut(&near);
+    }
+    joined
+}
+
+/// Lets the local end tell what was cut from what has ended: it is reset when it is dropped.
+fn cut(near: &TcpStream) {
+    // What cannot be reset is gone.
+    let _ = near.set_zero_linger();
 }
 
 async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Result<(), Error> {
@@ -139,7 +152,11 @@ async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Res
         .map_err(Error::Local)?;
     // What came behind the head is for the device.
     let early = bytes.get(length..).unwrap_or_default().to_vec();
-    join(&mut near, &mut far, &target, early, limits).await
+    let joined = join(&mut near, &mut far, &target, early, limits).await;
+    if joined.is_err() {
+        cut(&near);
+    }
+    joined
 }
 
 /// A request, and all bytes that came.

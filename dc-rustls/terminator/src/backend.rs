@@ -83,6 +83,17 @@ impl fmt::Display for Backend {
     }
 }
 
+impl Plain {
+    /// Lets the server tell a client that was cut off from one that has ended: the connection is reset when it is dropped, if it is one
+    /// over TCP.
+    pub fn cut(&self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            // What cannot be reset is gone.
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
 impl AsyncRead for Plain {
     fn poll_read(
         self: Pin<&mut Self>,

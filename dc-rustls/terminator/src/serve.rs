@@ -124,9 +124,12 @@ impl Service {
                 self.backend
             );
         }
-        // Clients that go away, and servers that do, are everyday's.
         let stays = |_: &_| Ok::<_, Infallible>(());
-        let _ = relay(&mut tls, &mut plain, Vec::new(), self.limits, stays).await;
+        let passed = relay(&mut tls, &mut plain, Vec::new(), self.limits, stays).await;
+        // Clients that go away, and servers that do, are everyday's.
+        if passed.is_err() {
+            plain.cut();
+        }
     }
 
     async fn reach(&self, tls: &AsyncStream<TcpStream>, client: SocketAddr) -> io::Result<Plain> {

@@ -41,6 +41,33 @@ fn all_connections_of_a_port_go_to_the_device() {
 }
 
 #[test]
+fn a_device_that_cuts_the_connection_is_none_that_has_ended_it() {
+    fn cuts(tls: &mut Tls) -> std::io::Result<()> {
+        tls.write_all(b"half of it")?;
+        tls.flush()?;
+        tls.get_ref().shutdown(Shutdown::Both)
+    }
+    let scene = Scene::new();
+    let port = scene.serve(cuts);
+    let to = port.address.to_string();
+    let (_program, at) = scene.port(&["--listen", "127.0.0.1:0", "--to", &to, &scene.device.name]);
+    let (_proxy, proxy) = scene.port(&["--proxy", "127.0.0.1:0", "--to", &to]);
+    let request = b"CONNECT k3v.cpe.example.com:443 HTTP/1.1\r\n\r\n";
+    for (at, asked) in [(at, &b""[..]), (proxy, request)] {
+        let mut tcp = TcpStream::connect(at).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.write_all(asked).unwrap();
+        let mut said = Vec::new();
+        let read = tcp.read_to_end(&mut said);
+        assert!(said.ends_with(b"half of it"), "{said:?}");
+        assert_eq!(
+            read.unwrap_err().kind(),
+            std::io::ErrorKind::ConnectionReset
+        );
+    }
+}
+
+#[test]
 fn who_comes_when_there_is_no_room_waits() {
     let scene = Scene::new();
     let port = scene.serve(counts);

@@ -138,6 +138,33 @@ fn a_server_that_does_not_hear_the_client_out_is_still_heard_and_a_cut_stays_one
 }
 
 #[test]
+fn a_client_that_is_cut_off_is_no_client_that_has_ended() {
+    let scene = Scene::new(&[Form::Named]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = scene.start(&listener.local_addr().unwrap().to_string(), &[]);
+    for ends in [true, false] {
+        let mut tls = scene.connect(&server).unwrap();
+        let (mut tcp, _) = listener.accept().unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        match ends {
+            true => say(&mut tls, b"transfer 100").unwrap(),
+            false => {
+                tls.write_all(b"transfer 100").unwrap();
+                tls.flush().unwrap();
+                tls.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+            }
+        }
+        let mut heard = String::new();
+        let read = tcp.read_to_string(&mut heard);
+        assert_eq!(
+            (heard.as_str(), read.is_ok()),
+            ("transfer 100", ends),
+            "{read:?}"
+        );
+    }
+}
+
+#[test]
 fn no_more_connections_are_open_than_allowed_and_the_others_wait() {
     let scene = Scene::new(&[Form::Named]);
     let server = scene.start(&counts("heard").to_string(), &["--max-connections", "3"]);
