@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 ///
 /// Fails with a clause that says what is wrong, and at which line and column.
 pub fn read_body<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    read(json, |error| {
+    read(json, " at line 1", |error| {
         format!("line {}, column {}", error.line(), error.column())
     })
 }
@@ -18,18 +18,19 @@ pub fn read_body<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
 pub fn read_line<T: DeserializeOwned>(line: &[u8]) -> Option<Result<T, String>> {
     let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let text = text.trim_ascii();
-    (!text.is_empty()).then(|| read(text, |error| format!("column {}", error.column())))
+    (!text.is_empty()).then(|| read(text, "", |error| format!("column {}", error.column())))
 }
 
 fn read<T: DeserializeOwned>(
     json: &[u8],
+    first: &str,
     place: impl Fn(&serde_json::Error) -> String,
 ) -> Result<T, String> {
     // serde would take a list for a struct, by the order of its fields.
     if json.trim_ascii_start().first() == Some(&b'[') {
-        return Err(
-            "the JSON is wrong: expected an object, in braces, and found a list".to_owned(),
-        );
+        return Err(format!(
+            "the JSON is wrong{first}: expected an object, in braces, and found a list"
+        ));
     }
     serde_json::from_slice(json).map_err(|error| {
         let (place, wrong) = (place(&error), what_is_wrong(&error));
@@ -92,7 +93,7 @@ mod tests {
             ("{\"csr\": 5, \"code\": \"secret\"}", "expected a string"),
             ("{\"code\": \"secret\"}", "missing field `csr`"),
             ("{\"csr\": \"a\", \"code\": \"secret", "it is not JSON"),
-            ("[\"secret\"]", "expected an object"),
+            ("[\"secret\"]", "at line 1: expected an object"),
             ("\"secret\"", "expected an object, in braces"),
         ] {
             let said = said::<EnrollRequest>(json);
