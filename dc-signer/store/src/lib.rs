@@ -9,6 +9,7 @@ mod hosts;
 mod in_use;
 mod kept;
 mod location;
+mod migrations;
 mod operations;
 pub mod owner;
 mod postgres;

@@ -1,7 +1,7 @@
 //! PostgreSQL: one database for many signers.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Error;
 use super::hosts::Hosts;
+use super::migrations;
 use super::servers::Servers as Status;
 use super::shape::Expected;
 use super::sql::{Batch, Kind, Value};
@@ -37,7 +38,7 @@ pub(super) use gather::Gather;
 pub(super) use plan::Plan;
 use servers::{Servers, Used};
 
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
+pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(migrations::postgres);
 
 /// A database on a server, or on several of which one is the primary.
 pub(super) struct Postgres {

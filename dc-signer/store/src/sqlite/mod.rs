@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -17,6 +17,7 @@ use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Trans
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use super::Error;
+use super::migrations;
 use super::sql::{Batch, Value};
 
 mod batch;
@@ -28,7 +29,7 @@ use error::classify;
 pub(crate) use file::{check_permissions, create, is_there, not_opened};
 pub(crate) use shape::expected;
 
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/sqlite");
+pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(migrations::sqlite);
 
 /// A database file.
 pub(super) struct Sqlite {
