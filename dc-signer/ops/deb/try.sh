@@ -5,16 +5,14 @@
 #   dc-signer/ops/deb/try.sh [--profile NAME]
 #
 # It packages what has been built, in target/debug unless a profile is named. It needs root, debootstrap, dpkg-dev and binutils:
-# tests/setup/setup.sh packages. The Debian is made in target/packages when it is not there, under its release's name; remove it to
-# start over. SUITE and MIRROR name another release, trixie for example, and another mirror.
+# tests/setup/setup.sh packages. The Debian is made by debian.sh, beside this file, which says how to have another release or mirror.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/packages"
 work=$(realpath "$target/packages")
-suite=${SUITE:-bookworm}
-base=$work/$suite root=$work/try
+root=$work/try
 profile=dev
 [ "${1:-}" != --profile ] || profile=$2
 
@@ -28,16 +26,7 @@ build=("$here/build.sh" --profile "$profile" --fast)
 "${build[@]}" --out "$work"
 "${build[@]}" --out "$work/upgrade" --revision 2 dc-terminator dc-agent
 
-# Little more than systemd and what packages need: man checks pages, and openssl makes the service's certificate.
-if [ ! -e "$base/etc/debian_version" ]; then
-    echo "making a Debian in $base, about a minute" >&2
-    rm -rf "$base.new"
-    debootstrap --variant=minbase --include=systemd,procps,man-db,openssl "$suite" "$base.new" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log" 2>&1 || {
-        tail -n 3 "$work/debootstrap.log" >&2
-        exit 1
-    }
-    mv "$base.new" "$base"
-fi
+base=$("$here/debian.sh")
 rm -rf "$root"
 cp -a "$base" "$root"
 mkdir -p "$root/try/upgrade"
@@ -62,10 +51,11 @@ END
 
 # In namespaces of its own, so that nothing stays mounted or runs on, and ports are nobody else's.
 status=0
-timeout --kill-after=10 200 unshare --mount --pid --cgroup --uts --ipc --net --fork --kill-child bash -s -- "$root" <<'END' || status=$?
+timeout --kill-after=10 200 unshare --mount --propagation unchanged --pid --cgroup --uts --ipc --net --fork --kill-child bash -s -- "$root" <<'END' || status=$?
 set -e
 root=$1
-mount --make-rprivate /
+# In a folder that is the root, as debootstrap makes one, there is no mount to make private.
+mount --make-rprivate / 2>/dev/null || ! grep -q ' shared:' /proc/self/mountinfo || exit 1
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc
@@ -80,8 +70,14 @@ mknod -m 666 dev/tty c 5 0
 ln -s /proc/self/fd dev/fd
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
-# Not chroot alone: from there systemd could give no unit a root and users of its own.
+# Not chroot alone: from there systemd could give no unit a root and users of its own. From a folder that is the root it cannot do the
+# latter all the same.
 mount --move . /
+chroot . unshare --user true 2>/dev/null || {
+    echo "deb/try.sh: nobody can make namespaces of users here, so units are tried without PrivateUsers=" >&2
+    install -d etc/systemd/system/service.d
+    printf '[Service]\nPrivateUsers=no\n' >etc/systemd/system/service.d/try.conf
+}
 exec chroot . /usr/bin/env -i container=try PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=try.service --log-level=warning --log-target=journal --show-status=no </dev/null
 END
