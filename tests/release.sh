@@ -51,7 +51,7 @@ packages() {
     ! grep -A 3 '^warning' <<<"$said" || fail "cargo package warns"
     mkdir -p "$out/packages"
     for folder in $(published); do
-        cp "target/package/$(name "$folder")-"*.crate "$out/packages/"
+        cp "${CARGO_TARGET_DIR:-target}/package/$(name "$folder")-"*.crate "$out/packages/"
     done
     ls -l "$out/packages"
 }
