@@ -71,6 +71,8 @@ start=$SECONDS
 "${build[@]}" --tag dc-signer --file "$here/Containerfile" --build-arg BUILDER=localhost/builder --build-arg PROFILE=dev \
     --volume "$rustup:/usr/local/rustup" --volume "$cargo:/usr/local/cargo" --volume "$work/target:/target" .
 echo "the image was built in $((SECONDS - start)) s"
+# That of the last time.
+"${podman[@]}" image prune --force >/dev/null
 
 # In namespaces of its own, so that nothing stays mounted or runs on, and the port is nobody else's.
 timeout --kill-after=10 120 unshare --mount --pid --cgroup --net --fork --kill-child "$here/inside.sh" "${podman[@]}"
