@@ -5,6 +5,8 @@
 #
 #   tests/release.sh              all of it
 #   tests/release.sh packages     one part: versions, packages, sbom or agent
+#
+# What 'packages' is given more is for Cargo: with --no-verify nothing is compiled, which CI does with what it packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${OUT:-$PWD/target/release-files}
@@ -49,6 +51,7 @@ packages() {
     done
     said=$(cargo package --locked "${chosen[@]}" "$@" 2>&1) || { echo "$said"; return 1; }
     ! grep -A 3 '^warning' <<<"$said" || fail "cargo package warns"
+    rm -rf "$out/packages"
     mkdir -p "$out/packages"
     for folder in $(published); do
         cp "${CARGO_TARGET_DIR:-target}/package/$(name "$folder")-"*.crate "$out/packages/"
