@@ -125,7 +125,7 @@ fn log(event: &Event) {
     }
 }
 
-/// Whether standard error is the stream that systemd names in `JOURNAL_STREAM`, by device and inode.
+/// True if standard error is the stream that systemd names in `JOURNAL_STREAM`, by device and inode.
 fn stderr_is_journal() -> Option<bool> {
     let named = std::env::var("JOURNAL_STREAM").ok()?;
     let stream = std::io::stderr().as_fd().try_clone_to_owned().ok()?;
