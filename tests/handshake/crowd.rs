@@ -66,16 +66,17 @@ fn threads_while_credentials_are_renewed() {
     let acceptors = fleet.acceptors();
     let policies = [NamePolicy::Required, NamePolicy::Ignored];
     let clients = policies.map(|policy| client(&fleet.vendor, policy));
-    let renewing = AtomicBool::new(true);
+    let renewed = AtomicBool::new(false);
     let made = AtomicUsize::new(0);
     thread::scope(|scope| {
+        let _renewed = apparatus::Over(&renewed);
         for number in 0..THREADS {
             let (fleet, acceptors, clients) = (&fleet, &acceptors, &clients);
-            let (renewing, made) = (&renewing, &made);
+            let (renewed, made) = (&renewed, &made);
             scope.spawn(move || {
                 let (who, policy) = (number % 2, number / 2 % 2);
                 let mut rounds = 0;
-                while rounds < 3 || renewing.load(Ordering::Relaxed) {
+                while rounds < 3 || !renewed.load(Ordering::Relaxed) {
                     let name = &fleet.devices[who].name;
                     let outcome = connect(&clients[policy], name, &acceptors[who], ALL);
                     fleet.assert_is(who, outcome.peer(), policies[policy]);
@@ -93,7 +94,6 @@ fn threads_while_credentials_are_renewed() {
         for _ in 0..RENEWALS {
             fleet.renew();
         }
-        renewing.store(false, Ordering::Relaxed);
     });
     assert!(made.into_inner() >= 3 * THREADS);
 }

@@ -162,21 +162,12 @@ fn serve(listener: &TcpListener, acceptor: &Acceptor) {
     }
 }
 
-/// Tells the clients that it is over, whatever else has failed.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 /// How often each generation answered to clients that asked all the time while this happened.
 fn meanwhile(scene: &Scene, happens: impl FnOnce()) -> BTreeMap<u64, usize> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = [(); ASKING].map(|()| scope.spawn(|| scene.ask_on(&over)));
-        let end = End(&over);
+        let end = apparatus::Over(&over);
         happens();
         drop(end);
         let mut all = BTreeMap::new();

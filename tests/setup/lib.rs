@@ -4,6 +4,7 @@
 //! this machine, it says with [`left_out`], never in silence: at once, and once more on the last lines of the run.
 
 mod help;
+mod over;
 mod record;
 mod softhsm;
 
@@ -14,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 pub use help::compare_help;
+pub use over::Over;
 pub use record::{left_out, report};
 pub use softhsm::SoftHsm;
 

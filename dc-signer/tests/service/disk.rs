@@ -272,6 +272,7 @@ fn a_database_server_that_is_killed_under_load_is_waited_for() {
     let enough = AtomicBool::new(false);
     let [renewed, refused] = [AtomicUsize::new(0), AtomicUsize::new(0)];
     std::thread::scope(|scope| {
+        let _over = apparatus::Over(&enough);
         for router in &routers {
             scope.spawn(|| {
                 for number in 0.. {
@@ -305,7 +306,6 @@ fn a_database_server_that_is_killed_under_load_is_waited_for() {
             server.start_again();
             more_than(&renewed, 20);
         }
-        enough.store(true, Ordering::Relaxed);
     });
     becomes_ready(&rig);
     // Those of enrolments too; what was recorded and not answered is no harm.

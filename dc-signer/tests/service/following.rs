@@ -106,7 +106,7 @@ fn fifty_renewals_by_the_agent_fail_no_handshake() {
                     .count()
             })
         });
-        let end = End(&over);
+        let end = apparatus::Over(&over);
         for _ in 0..50 {
             let before = current(&identity);
             device.boot(4).turn();
@@ -123,13 +123,4 @@ fn fifty_renewals_by_the_agent_fail_no_handshake() {
     });
     println!("{handshakes} handshakes");
     assert!(handshakes >= 50, "{handshakes}");
-}
-
-/// Tells the clients that it is over, whatever else has failed.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }

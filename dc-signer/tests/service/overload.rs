@@ -155,6 +155,7 @@ fn a_device_is_let_in_at_its_time_although_all_places_are_taken() {
         answer.status == 503 && answer.body.contains("too many requests are in progress")
     };
     std::thread::scope(|scope| {
+        let over = apparatus::Over(&enough);
         // They wait for the database, and there is no place for anybody else.
         for router in [&one, &one, &other, &other] {
             let enough = &enough;
@@ -174,7 +175,7 @@ fn a_device_is_let_in_at_its_time_although_all_places_are_taken() {
         let expected = scope.spawn(|| told.renew(&csr(), "in time"));
         // It is on its way while they are.
         std::thread::sleep(Duration::from_millis(500));
-        enough.store(true, Ordering::Relaxed);
+        drop(over);
         drop(locked);
         expected.join().unwrap().ok();
     });
@@ -207,6 +208,7 @@ fn an_enrolment_has_one_place_and_those_with_invented_and_used_codes_have_none()
     let invented = |letter: &str| letter.repeat(9) + "a" + &letter.repeat(25) + "a";
     let enough = AtomicBool::new(false);
     let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let _over = apparatus::Over(&enough);
         for invented in [invented("a"), invented("c"), used] {
             let (rig, enough) = (&rig, &enough);
             scope.spawn(move || {
@@ -220,12 +222,10 @@ fn an_enrolment_has_one_place_and_those_with_invented_and_used_codes_have_none()
             .iter()
             .map(|(router, code)| scope.spawn(|| router.enroll(&csr(), code)));
         let enrolling: Vec<_> = enrolling.collect();
-        let answers = enrolling
+        enrolling
             .into_iter()
             .map(|thread| thread.join().unwrap())
-            .collect();
-        enough.store(true, Ordering::Relaxed);
-        answers
+            .collect()
     });
     let refused: Vec<_> = std::iter::zip(&devices, &answers)
         .filter(|(_, answer)| answer.status != 200)

@@ -60,7 +60,7 @@ fn live(signers: &Signers, fleet: &Fleet<'_>, database: &Database) -> Grown {
     let end = Instant::now() + Duration::from_secs(60 * minutes());
     let over = &over;
     std::thread::scope(|scope| {
-        let _over = Over(over);
+        let _over = apparatus::Over(over);
         for number in 0..DEVICES_AT_ONCE {
             scope.spawn(move || until_over(over, || fleet.live(number, over)));
         }
@@ -123,17 +123,8 @@ fn minutes() -> u64 {
 
 /// What ends in whatever way, ends all.
 fn until_over(over: &AtomicBool, work: impl FnOnce()) {
-    let _over = Over(over);
+    let _over = apparatus::Over(over);
     work();
-}
-
-/// Ends the threads also if one has failed.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// So many live at a time; when one has had its life, another takes its place.

@@ -34,6 +34,7 @@ fn no_request_is_lost_while_the_credential_is_renewed() {
     };
     let (before, done, asked) = (expiry(), AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
+        let _done = apparatus::Over(&done);
         let clients = || {
             while !done.load(Ordering::Relaxed) {
                 assert_eq!(scene.ask(&server, b"abc").unwrap(), "heard 3");
@@ -56,7 +57,6 @@ fn no_request_is_lost_while_the_credential_is_renewed() {
                 thread::yield_now();
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert!(asked.into_inner() >= 80);
     assert!(expiry() >= before + 19 * 3600);
