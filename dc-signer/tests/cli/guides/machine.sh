@@ -42,7 +42,15 @@ grep -qw localhost /etc/hosts 2>/dev/null || echo '127.0.0.1 localhost' >>/etc/h
 mkdir "$folder/layers/checkout"
 copy "$checkout" "$folder/layers/checkout"
 
-export PATH=$here/bin:$programs:$programs/examples:$PATH HOME=/root
+# Whoever takes programs for granted has all of them; a page that builds some has these alone, where its cargo leaves them.
+without=$here/bin:$PATH with=$here/bin:$programs:$programs/examples:$PATH
+if grep -qE '^cargo (build|install)' "$folder"/*-block-*.sh 2>/dev/null; then
+    mkdir -p "$folder/layers/checkout/target"
+    mount -t tmpfs built "$folder/layers/checkout/target"
+else
+    without=$with
+fi
+export PATH=$with HOME=/root
 export GUIDES_PROGRAMS=$programs
 unset "${!DC_@}" "${!CARGO_@}"
 cd "$folder/layers/checkout"
@@ -62,6 +70,10 @@ settle() {
 trap 'echo "== $block failed: $BASH_COMMAND" >&2' ERR
 for block in "$folder"/before.sh "$folder"/[0-9]*.sh; do
     [ -e "$block" ] || continue
+    case ${block##*/} in
+        *-block-*) PATH=${PATH/"$with"/"$without"} ;;
+        *) PATH=${PATH/"$without"/"$with"} ;;
+    esac
     echo "== ${block##*/}"
     before=$(ports) running=$(jobs -r | wc -l)
     # As in a terminal: a variable that is not set is empty.
