@@ -1,6 +1,6 @@
 //! A look at this device's own server, as a client has it: does it serve the credential that was installed?
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,11 @@ pub fn run(
     let tcp = TcpStream::connect_timeout(&address, TIMEOUT).map_err(unreachable)?;
     tcp.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     tcp.set_write_timeout(Some(TIMEOUT)).map_err(unreachable)?;
-    match client.connect(name, tcp).map_err(refused)?.peer() {
+    let mut stream = client.connect(name, tcp).map_err(refused)?;
+    // To a server, and to whatever is behind it, a connection without this was cut off. Whoever is gone needs none.
+    stream.connection_mut().send_close_notify();
+    let _ = stream.flush();
+    match stream.peer() {
         Peer::Delegated { spki, .. } if *spki == generation.server.spki => Ok(()),
         _ => Err(SelfCheckError::NotTheCurrentOne {
             address,

@@ -1,8 +1,9 @@
 //! `probe`: servers of every kind, on loopback.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use dc_core::Form;
@@ -41,13 +42,17 @@ fn device(sandbox: &Sandbox, more: &[&str]) -> Vec<StoredCredential> {
 
 /// Serves whatever credentials these are, unchecked.
 fn serve_credentials(sandbox: &Sandbox, credentials: Vec<StoredCredential>) -> String {
+    let acceptor = acceptor(sandbox, credentials);
+    serve(move |tcp| hold(acceptor.accept(tcp)))
+}
+
+fn acceptor(sandbox: &Sandbox, credentials: Vec<StoredCredential>) -> Acceptor {
     let chain = CertificateDer::pem_file_iter(sandbox.path("out/chain.pem")).unwrap();
     let chain = chain.map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(sandbox.path("device.key")).unwrap();
     let store = Store::new(Arc::new(rustls::crypto::ring::default_provider()));
     danger::install_unchecked(&store, Identity::new(chain, credentials, key)).unwrap();
-    let acceptor = Acceptor::new(store);
-    serve(move |tcp| hold(acceptor.accept(tcp)))
+    Acceptor::new(store)
 }
 
 /// Serves an ordinary self-signed certificate for `www.example.com`.
@@ -68,10 +73,25 @@ fn serve_certificate(versions: &[&'static SupportedProtocolVersion]) -> String {
 }
 
 /// Waits for the other side to go.
-fn hold<T: std::io::Read, E>(stream: Result<T, E>) {
+fn hold<T: Read, E>(stream: Result<T, E>) {
     if let Ok(mut stream) = stream {
         let _ = stream.read(&mut [0; 1]);
     }
+}
+
+/// Serves credentials, and tells how each connection ended: with 0 bytes if it ended whole.
+fn serve_to_the_end(
+    sandbox: &Sandbox,
+    credentials: Vec<StoredCredential>,
+) -> (String, Receiver<io::Result<usize>>) {
+    let (ended, ends) = channel();
+    let acceptor = acceptor(sandbox, credentials);
+    let address = serve(move |tcp| {
+        if let Ok(mut stream) = acceptor.accept(tcp) {
+            let _ = ended.send(stream.read(&mut [0; 1]));
+        }
+    });
+    (address, ends)
 }
 
 fn probe(sandbox: &Sandbox, address: &str, more: &[&str]) -> Outcome {
@@ -105,6 +125,22 @@ fn an_accepted_device_is_shown_whole() {
         "accepted: named credential for k3v.cpe.example.com\n",
     ] {
         assert!(said.contains(words), "{words} not in {said}");
+    }
+}
+
+#[test]
+fn a_server_is_told_that_the_probe_ends() {
+    let sandbox = Sandbox::with_vendor();
+    let credentials = device(&sandbox, &["--name", NAME, "--form", "both"]);
+    let (address, ends) = serve_to_the_end(&sandbox, credentials);
+    for offer in ["named", "rfc9345"] {
+        let more = ["--name", NAME, "--offer", offer];
+        probe(&sandbox, &address, &[&ROOT[..], &more].concat()).succeeded();
+    }
+    let ends: Vec<_> = ends.try_iter().collect();
+    assert!(ends.len() >= 2, "{ends:?}");
+    for end in ends {
+        assert_eq!(end.unwrap(), 0);
     }
 }
 
@@ -269,7 +305,7 @@ fn who_does_not_speak_tls_gets_one_line() {
     let closing = serve(drop);
     probe(&sandbox, &closing, &named).refused(&[&closing, "closed the connection without a word"]);
     let silent = serve(|mut tcp| {
-        let _ = std::io::copy(&mut tcp, &mut std::io::sink());
+        let _ = io::copy(&mut tcp, &mut io::sink());
     });
     let impatient = ["probe", &silent, "--name", NAME, "--timeout", "300ms"];
     sandbox
@@ -305,8 +341,8 @@ fn json_says_why_there_was_no_handshake() {
 }
 
 /// The server_name in each ClientHello that arrives.
-fn asked_for() -> (String, std::sync::mpsc::Receiver<Option<String>>) {
-    let (sender, names) = std::sync::mpsc::channel();
+fn asked_for() -> (String, Receiver<Option<String>>) {
+    let (sender, names) = channel();
     let address = serve(move |mut tcp| {
         let mut acceptor = rustls::server::Acceptor::default();
         let accepted = loop {

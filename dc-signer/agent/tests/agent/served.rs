@@ -1,7 +1,9 @@
 //! Whether a server has taken up what the agent installed.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 
 use dc_agent::Level;
@@ -46,10 +48,13 @@ fn a_server_that_does_not_follow_is_shouted_about_and_one_that_does_is_seen_once
             .unwrap();
     };
     let acceptor = Acceptor::new(store.clone());
+    let (ended, ends) = channel();
     // Until the test ends.
     thread::spawn(move || {
         for tcp in listener.incoming() {
-            let _ = acceptor.accept(tcp.unwrap());
+            if let Ok(mut stream) = acceptor.accept(tcp.unwrap()) {
+                ended.send(stream.read(&mut [0; 1])).unwrap();
+            }
         }
     });
     let mut agent = device.boot();
@@ -81,4 +86,8 @@ fn a_server_that_does_not_follow_is_shouted_about_and_one_that_does_is_seen_once
         agent.turn();
     }
     assert_eq!(device.log.borrow().len(), said);
+    // Each time the server was told the end.
+    let ends: Vec<_> = ends.try_iter().collect();
+    assert!(ends.len() > 2, "{ends:?}");
+    assert!(ends.iter().all(|end| matches!(end, Ok(0))), "{ends:?}");
 }

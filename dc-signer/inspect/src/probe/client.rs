@@ -1,6 +1,6 @@
 //! The client that probes: ours with each policy, or stock rustls, which offers no credentials.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -116,6 +116,9 @@ impl Client {
                 stream.get_mut().shorten(linger);
                 wait_for_tickets(&mut stream)?;
                 let peer = stream.peer().clone();
+                stream.get_mut().allow(GOODBYE);
+                stream.connection_mut().send_close_notify();
+                let _ = stream.flush();
                 Ok(Accepted::new(handshake_in, stream.connection(), peer))
             }
             Self::Stock(config) => {
@@ -127,11 +130,18 @@ impl Client {
                 let handshake_in = begin.elapsed();
                 stream.sock.shorten(linger);
                 wait_for_tickets(&mut stream)?;
+                stream.sock.allow(GOODBYE);
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
                 Ok(Accepted::new(handshake_in, &stream.conn, Peer::Certificate))
             }
         }
     }
 }
+
+/// How long a server may take to take the close_notify. To it, and to whatever is behind it, a connection without one was cut off;
+/// whoever is gone needs none.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Accepted {
     fn new(handshake_in: Duration, connection: &ClientConnection, peer: Peer) -> Self {

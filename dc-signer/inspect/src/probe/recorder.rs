@@ -56,6 +56,11 @@ impl Recorder {
         self.deadline = self.deadline.min(Instant::now() + time);
     }
 
+    /// Waits so long from now on, whatever was left.
+    pub(super) fn allow(&mut self, time: Duration) {
+        self.deadline = Instant::now() + time;
+    }
+
     /// The time that is left, of which a server that sends byte by byte gets no more.
     fn left(&self) -> io::Result<Option<Duration>> {
         match self.deadline.saturating_duration_since(Instant::now()) {
