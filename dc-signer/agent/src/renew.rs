@@ -31,11 +31,8 @@ impl Agent {
         let (keys, pending) = self.prepare().map_err(local)?;
         let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
-        let held = match ask {
-            // It may have been let in as another device, now or when the answer was lost.
-            Ask::Enrol(_) => None,
-            Ask::Renew => self.held_id(),
-        };
+        // Whoever was let in may have been let in as another device.
+        let held = self.held_id().filter(|_| !answer.is_let_in);
         self.install(&answer.credentials, &keys, held.as_deref())?;
         self.state.device = Some(answer.credentials.device);
         if let Some(code) = answer.code {
@@ -64,28 +61,48 @@ impl Agent {
         let code = code.as_ref();
         let client = self.client(With::Enrolling)?;
         let enrol = request::enroll(pending, code.map(Code::as_str));
+        let was_sent = self.sends(code)?;
         let trouble = match self.heard(client.enroll(&enrol)) {
             Ok(credentials) => {
+                self.state.sent_code = None;
                 return Ok(Asked {
                     credentials,
                     code,
                     with: With::Enrolling,
+                    is_let_in: true,
                 });
             }
             Err(trouble) => trouble,
         };
+        if trouble.failure() == Failure::Permanent {
+            self.state.sent_code = None;
+        }
         if !self.renews_instead(&trouble) {
             return Err(trouble);
         }
         match self.ask_to_renew(pending) {
             Ok(asked) => Ok(Asked {
                 code: self.set_aside(code, &trouble),
+                // By an answer that was lost.
+                is_let_in: was_sent,
                 ..asked
             }),
             // What is wrong with the code says more than that the device is not in.
             Err(ClientError::Refused { .. }) => Err(trouble),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Remembers on the disk that a code is sent. True if it was before, and no answer was heard.
+    fn sends(&mut self, code: Option<&Code>) -> Result<bool, ClientError> {
+        let code = code.map(Code::sha256);
+        if self.state.sent_code == code {
+            return Ok(code.is_some());
+        }
+        self.state.sent_code = code;
+        self.save_state()
+            .map(|()| false)
+            .map_err(|source| ClientError::Local { source })
     }
 
     /// Asks with the enrolment key that the signer should know, and, if it does not, with the other one of a
@@ -108,6 +125,7 @@ impl Agent {
             credentials: self.heard(client.renew(&request::renew(pending)))?,
             code: None,
             with,
+            is_let_in: false,
         })
     }
 
@@ -239,6 +257,8 @@ struct Asked<'a> {
     /// The code that is used up now.
     code: Option<&'a Code>,
     with: With,
+    /// True if it was let in, and has not only renewed: with this, or by an answer that was lost.
+    is_let_in: bool,
 }
 
 impl Pending {

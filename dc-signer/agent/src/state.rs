@@ -20,6 +20,8 @@ pub struct State {
     pub device_key: Option<String>,
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
+    /// The SHA-256 of the activation code that was sent and to which no answer was heard; none if nothing is.
+    pub sent_code: Option<String>,
     /// The fault of the activation code of a device that is in; none if nothing is.
     pub code_trouble: Option<CodeFailure>,
     /// When the enrolment key was first used; none before.

@@ -142,6 +142,39 @@ fn who_enrols_again_may_be_another_device_and_is_no_third_one_then() {
 }
 
 #[test]
+fn a_code_that_is_refused_makes_nobody_another_device() {
+    let signer = Signer::start();
+    let (device, mut agent) = due(&signer);
+    let before = device.credential();
+    signer.set(Mood::Misnames("device-2", ZONE));
+    for code in ["hello", "hello", "and another one"] {
+        device.give_code(code);
+        signer.pass(HOUR);
+        agent.turn();
+        let failure = agent.status().last_failure.unwrap();
+        assert_eq!(failure.kind, "untrusted", "{failure:?}");
+        assert_eq!(device.credential(), before);
+        assert_eq!(device.id(), "device-1");
+    }
+}
+
+#[test]
+fn who_was_let_in_by_an_answer_that_was_lost_may_be_another_device() {
+    let signer = Signer::start();
+    let (device, mut agent) = due(&signer);
+    device.give_code(&signer.new_code());
+    signer.set(Mood::LosesAnswers);
+    agent.turn();
+    drop(agent);
+    let mut agent = device.boot();
+    signer.set(Mood::Misnames("device-2", ZONE));
+    signer.pass(HOUR);
+    agent.turn();
+    assert_eq!(agent.status().last_failure, None, "{:?}", device.log);
+    assert_eq!(device.id(), "device-2");
+}
+
+#[test]
 fn who_has_another_enrolment_key_than_with_its_id_may_be_another_device() {
     let signer = Signer::start();
     let (device, agent) = due(&signer);
