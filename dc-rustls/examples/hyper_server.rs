@@ -40,6 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
+        .half_close(true)
         .header_read_timeout(Duration::from_secs(10));
     while let Some((tls, address)) = listener.accept().await {
         let (http, text) = (http.clone(), format!("served with {}\n", tls.served()));

@@ -94,6 +94,8 @@ where
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
+        // Whoever has asked and says nothing more is still answered.
+        .half_close(true)
         .header_read_timeout(IDLE);
     http.http2()
         .timer(TokioTimer::new())
@@ -253,6 +255,19 @@ mod tests {
         ours.write_all(head.as_bytes()).await.unwrap();
         served.await.unwrap();
         assert!(begun.elapsed() <= IDLE + GOODBYE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_ends_its_side_behind_the_question_is_answered() {
+        for times in 0..20 {
+            let (mut ours, served) = client();
+            ours.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+            ours.shutdown().await.unwrap();
+            let mut answer = Vec::new();
+            ours.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.0 200"), "{times}: {answer:?}");
+            served.await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]
