@@ -15,6 +15,7 @@ use super::folder::Folder;
 use super::generation::Generation;
 use super::keys::{self, ENROLMENT_KEY, Key, key_fault};
 use super::lock::lock;
+use super::room::disk_fault;
 use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
@@ -156,11 +157,13 @@ impl Agent {
         let checker = self.checker(self.reading().now);
         let client_fault = self.config.client_fault(self.generation.as_ref(), &checker);
         let client_fault = client_fault.map(|fault| fault.to_string());
+        let disk_fault = disk_fault(&[&self.config.state, &self.config.identity]);
         let found = Facts {
             generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),
             key_fault: key_fault.as_deref(),
             client_fault: client_fault.as_deref(),
+            disk_fault: disk_fault.as_deref(),
             state: &self.state,
             reading: self.reading(),
         };

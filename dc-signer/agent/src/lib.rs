@@ -23,6 +23,7 @@ mod presented;
 mod renew;
 mod repair;
 pub mod request;
+mod room;
 mod rotate;
 mod run;
 #[cfg(feature = "self-check")]

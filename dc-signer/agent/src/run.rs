@@ -12,6 +12,7 @@ use super::event::Event;
 use super::folder::Folder;
 use super::generation::Generation;
 use super::keys::{ENROLMENT_KEY, Key, key_fault};
+use super::room::disk_fault;
 use super::state::StateFile;
 use super::status::{Facts, Status};
 use super::stop::Stop;
@@ -87,11 +88,13 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let fault = fault.map(|fault| fault.to_string());
     let client_fault = config.client_fault(generation.as_ref(), &checker(reading.unix_time()));
     let client_fault = client_fault.map(|fault| fault.to_string());
+    let disk_fault = disk_fault(&[&config.state, &config.identity]);
     let facts = Facts {
         generation: generation.as_ref(),
         fault: fault.as_deref(),
         key_fault: key_fault.as_deref(),
         client_fault: client_fault.as_deref(),
+        disk_fault: disk_fault.as_deref(),
         state: &state,
         reading,
     };

@@ -59,6 +59,8 @@ pub struct Facts<'a> {
     pub key_fault: Option<&'a str>,
     /// The fault of what the device is to present as a client, if it is to and that has one.
     pub client_fault: Option<&'a str>,
+    /// The reason that there is no place for the next credential, if so.
+    pub disk_fault: Option<&'a str>,
     /// The agent's memory.
     pub state: &'a State,
     /// The time.
@@ -106,10 +108,12 @@ impl Status {
             fault,
             key_fault,
             client_fault,
+            disk_fault,
             state,
             reading,
         } = *facts;
-        let faults = [fault, key_fault, client_fault].map(|fault| fault.map(ToOwned::to_owned));
+        let faults =
+            [fault, key_fault, client_fault, disk_fault].map(|fault| fault.map(ToOwned::to_owned));
         let faults: Vec<String> = faults.into_iter().flatten().collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
         let fault = fault.as_deref();

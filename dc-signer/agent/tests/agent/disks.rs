@@ -61,17 +61,25 @@ fn survives(mounted: &str, break_it: impl Fn(&Mount), mend_it: impl Fn(&Mount)) 
     }
     let status = agent.status();
     assert_eq!(
-        status.last_failure.unwrap().kind,
+        status.last_failure.as_ref().unwrap().kind,
         "local",
         "{:?}",
         device.log
     );
-    assert_eq!(status.level, Level::Fine);
+    // Somebody has to do something, whoever looks.
+    let seen = device.look();
+    for status in [&status, &seen] {
+        assert_eq!(status.level, Level::AtRisk, "{status:?}");
+        let reason = status.reason.as_deref().unwrap();
+        assert!(reason.contains("so the device cannot renew"), "{reason}");
+        assert!(reason.contains(mounted), "{reason}");
+    }
     mend_it(&mount);
     signer.pass(2 * HOUR);
     agent.turn();
     assert_ne!(device.credential(), before, "{:?}", device.log);
     device.accepted();
+    assert_eq!(agent.status().level, Level::Fine);
     drop(agent);
 }
 
