@@ -1,7 +1,7 @@
 //! Reaches a device by its proved name, for programs that know nothing of delegated credentials.
 //!
 //! The program `dc-connect` is all of it in three ways: a pipe, a local port for one name, and an HTTP proxy for any name.
-//! [`relay`] is for any two streams.
+//! [`relay`] is for any two streams, and [`cut`] for any of TCP.
 
 #![cfg_attr(
     not(test),
@@ -11,6 +11,7 @@
 pub mod advice;
 pub mod args;
 pub mod asked;
+pub mod cut;
 pub mod dial;
 pub mod error;
 pub mod lists;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use dc_connect::cut::{has_ended, reset_unless_ended};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -59,6 +60,7 @@ impl Backend {
                     let tcp = TcpStream::connect(address).await?;
                     // What clients send is passed on as it comes.
                     tcp.set_nodelay(true)?;
+                    reset_unless_ended(&tcp);
                     Ok(Stream::Tcp(tcp))
                 }
                 Self::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
@@ -84,12 +86,11 @@ impl fmt::Display for Backend {
 }
 
 impl Plain {
-    /// Lets the server tell a client that was cut off from one that has ended: the connection is reset when it is dropped, if it is one
-    /// over TCP.
-    pub fn cut(&self) {
+    /// Lets the server tell a client that has ended from one that was cut off: unless this is called, the connection is reset when it is
+    /// closed, if it is one over TCP.
+    pub fn has_ended(&self) {
         if let Stream::Tcp(stream) = &self.stream {
-            // What cannot be reset is gone.
-            let _ = stream.set_zero_linger();
+            has_ended(stream);
         }
     }
 }

@@ -127,8 +127,8 @@ impl Service {
         let stays = |_: &_| Ok::<_, Infallible>(());
         let passed = relay(&mut tls, &mut plain, Vec::new(), self.limits, stays).await;
         // Clients that go away, and servers that do, are everyday's.
-        if passed.is_err() {
-            plain.cut();
+        if passed.is_ok() {
+            plain.has_ended();
         }
     }
 

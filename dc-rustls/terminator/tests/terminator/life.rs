@@ -1,7 +1,8 @@
 //! Start, renewal, new settings and end.
 
 use std::fs::{self, Permissions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use dc_core::Form;
 use dc_rustls::client::Peer;
 use dc_tests::process::{Server, run};
 
-use crate::scene::{NOBODY, Scene, counts, is_root, say};
+use crate::scene::{NOBODY, PATIENCE, Scene, counts, is_root, say};
 
 fn send(signal: &str, to: &Server) {
     // From what the system says of its port: the process is the one that holds it.
@@ -107,11 +108,11 @@ fn nothing_is_served_as_root_and_the_user_has_no_other_groups() {
 #[test]
 fn what_cannot_be_served_is_said_at_the_start() {
     let scene = Scene::new(&[Form::Named]);
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let identity = scene.file("identity");
     let identity = identity.to_str().unwrap();
-    let holder = std::net::TcpListener::bind(&taken);
+    let holder = TcpListener::bind(&taken);
     for (options, said) in [
         (
             ["--listen", "127.0.0.1:0", "--identity", "/there/is/none"],
@@ -162,6 +163,30 @@ fn an_open_connection_is_served_to_its_end_after_sigterm_and_no_new_one() {
     tls.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "heard 16");
     assert_eq!(server.wait_for_end(), Some(0));
+}
+
+#[test]
+fn a_client_that_is_cut_by_the_programs_end_is_none_that_has_ended_to_the_server() {
+    if !have(Part::Tools) {
+        return;
+    }
+    let scene = Scene::new(&[Form::Named]);
+    for (signal, exit) in [("-TERM", Some(0)), ("-KILL", None)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let backend = listener.local_addr().unwrap().to_string();
+        let mut server = scene.start(&backend, &["--drain-timeout", "10ms"]);
+        let mut tls = scene.connect(&server).unwrap();
+        tls.write_all(b"half").unwrap();
+        let (mut tcp, _) = listener.accept().unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.read_exact(&mut [0; 4]).unwrap();
+        send(signal, &server);
+        let read = tcp.read(&mut [0]);
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        let read = tls.read(&mut [0]);
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(server.wait_for_end(), exit);
+    }
 }
 
 #[test]
