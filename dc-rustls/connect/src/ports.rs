@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use crate::cut::{has_ended, reset_unless_ended};
 use crate::dial::{Connection, Dialer};
 use crate::error::Error;
 use crate::relay::{Broken, Limits, relay};
@@ -81,6 +82,9 @@ impl Port {
             };
             let (service, dialer, limits) =
                 (self.service.clone(), self.dialer.clone(), self.limits);
+            let _ = tcp.set_nodelay(true);
+            // The local end can tell what was cut, or never connected, from what has ended.
+            reset_unless_ended(&tcp);
             tokio::spawn(async move {
                 let done = match service {
                     Service::Device(target) => to_device(tcp, &dialer, &target, limits).await,
@@ -101,26 +105,13 @@ async fn to_device(
     target: &Target,
     limits: Limits,
 ) -> Result<(), Error> {
-    let _ = near.set_nodelay(true);
-    let joined = async {
-        let mut far = dialer.dial(target).await?;
-        join(&mut near, &mut far, target, Vec::new(), limits).await
-    };
-    let joined = joined.await;
-    if joined.is_err() {
-        cut(&near);
-    }
-    joined
-}
-
-/// Lets the local end tell what was cut from what has ended: it is reset when it is dropped.
-fn cut(near: &TcpStream) {
-    // What cannot be reset is gone.
-    let _ = near.set_zero_linger();
+    let mut far = dialer.dial(target).await?;
+    join(&mut near, &mut far, target, Vec::new(), limits).await?;
+    has_ended(&near);
+    Ok(())
 }
 
 async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Result<(), Error> {
-    let _ = near.set_nodelay(true);
     let asked = timeout(PATIENCE, read_request(&mut near)).await;
     let (Request { target, length }, bytes) = match asked {
         Ok(Ok(Ok(asked))) => asked,
@@ -152,11 +143,9 @@ async fn by_request(mut near: TcpStream, dialer: &Dialer, limits: Limits) -> Res
         .map_err(Error::Local)?;
     // What came behind the head is for the device.
     let early = bytes.get(length..).unwrap_or_default().to_vec();
-    let joined = join(&mut near, &mut far, &target, early, limits).await;
-    if joined.is_err() {
-        cut(&near);
-    }
-    joined
+    join(&mut near, &mut far, &target, early, limits).await?;
+    has_ended(&near);
+    Ok(())
 }
 
 /// A request, and all bytes that came.
@@ -185,6 +174,7 @@ async fn answer(near: &mut TcpStream, status: &str, what: &str) -> Result<(), Er
     let told = async {
         near.write_all(text.as_bytes()).await?;
         near.shutdown().await?;
+        has_ended(near);
         // Until the other end is done too: what it still sends would make the system throw our answer away.
         let mut chunk = [0; 512];
         while near.read(&mut chunk).await? > 0 {}

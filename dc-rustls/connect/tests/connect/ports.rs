@@ -1,7 +1,7 @@
 //! Local ports, and the HTTP proxy.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 use std::thread;
@@ -9,7 +9,7 @@ use std::thread;
 use apparatus::{Part, have};
 use dc_core::Form;
 use dc_tests::lister::Lister;
-use dc_tests::process::run;
+use dc_tests::process::{run, run_ok};
 use dc_tests::vendor::{Device, ZONE};
 use rustls::pki_types::UnixTime;
 
@@ -60,10 +60,46 @@ fn a_device_that_cuts_the_connection_is_none_that_has_ended_it() {
         let mut said = Vec::new();
         let read = tcp.read_to_end(&mut said);
         assert!(said.ends_with(b"half of it"), "{said:?}");
-        assert_eq!(
-            read.unwrap_err().kind(),
-            std::io::ErrorKind::ConnectionReset
-        );
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn a_connection_that_is_open_when_the_program_ends_is_cut_too() {
+    fn says_half(tls: &mut Tls) -> std::io::Result<()> {
+        tls.write_all(b"half of it")?;
+        tls.flush()?;
+        tls.read_to_end(&mut Vec::new()).map(drop)
+    }
+    if !have(Part::Tools) {
+        return;
+    }
+    let scene = Scene::new();
+    let port = scene.serve(says_half);
+    let to = port.address.to_string();
+    let request = b"CONNECT k3v.cpe.example.com:443 HTTP/1.1\r\n\r\n";
+    for signal in ["-TERM", "-INT", "-KILL"] {
+        let listen = ["--listen", "127.0.0.1:0", "--to", &to, &scene.device.name];
+        let (program, at) = scene.port(&listen);
+        let (proxy, by_proxy) = scene.port(&["--proxy", "127.0.0.1:0", "--to", &to]);
+        for (program, at, asked) in [(program, at, &b""[..]), (proxy, by_proxy, request)] {
+            let mut tcp = TcpStream::connect(at).unwrap();
+            tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+            tcp.write_all(asked).unwrap();
+            let (mut said, mut chunk) = (Vec::new(), [0; 100]);
+            while !said.ends_with(b"half of it") {
+                let read = tcp.read(&mut chunk).unwrap();
+                assert!(read > 0, "{said:?}");
+                said.extend(&chunk[..read]);
+            }
+            run_ok(Command::new("kill").args([signal, &program.pid().to_string()]));
+            assert_eq!(
+                tcp.read(&mut chunk).unwrap_err().kind(),
+                ErrorKind::ConnectionReset
+            );
+            // The goodbye of TLS did not come.
+            assert!(port.next().is_err());
+        }
     }
 }
 
