@@ -109,12 +109,11 @@ impl Service {
             Err(error) => {
                 if !self.is_away.swap(true, Ordering::Relaxed) {
                     eprintln!(
-                        "dc-terminator: the server at {} does not answer: {error}; clients are let go until it does",
+                        "dc-terminator: the server at {} does not answer: {error}; clients are cut off until it does",
                         self.backend
                     );
                 }
-                // A whole end: the client knows that nothing was cut.
-                let _ = tokio::time::timeout(LINGER, tls.shutdown()).await;
+                // Without a goodbye, which would be that of a server with nothing to say.
                 return;
             }
         };
@@ -158,4 +157,3 @@ async fn unless<T>(
 pub const MAX_HANDSHAKES: usize = 64;
 /// Nothing about a client can change.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-const LINGER: Duration = Duration::from_secs(5);
