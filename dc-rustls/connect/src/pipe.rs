@@ -12,7 +12,7 @@ use crate::ports;
 use crate::relay::Limits;
 use crate::target::Target;
 
-/// Connects both to the device, and returns when it has ended its side and this program's input has ended too.
+/// Connects both to the device, and returns when it has ended its side, and this program's input has ended too or says no more.
 ///
 /// Nothing is read from standard input before the device has proved its name.
 ///

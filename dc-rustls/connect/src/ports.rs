@@ -186,8 +186,8 @@ async fn answer(near: &mut TcpStream, status: &str, what: &str) -> Result<(), Er
     }
 }
 
-/// Copies between the local end, of which this came already, and the device, until both are done or the device has ended and
-/// takes no more.
+/// Copies between the local end, of which this came already, and the device, until both are done, or the device has ended and
+/// takes no more, or gets no more in the time that one direction is waited for.
 ///
 /// Fails with [`Error::Cut`], [`Error::Idle`], [`Error::Local`] and [`Error::Unwanted`].
 pub async fn join(
@@ -199,7 +199,8 @@ pub async fn join(
 ) -> Result<(), Error> {
     let target = || target.clone();
     let relayed = relay(near, far, early, limits, Connection::recheck).await;
-    relayed.map_err(|broken| match broken {
+    let Err(broken) = relayed else { return Ok(()) };
+    Err(match broken {
         Broken::Far(source) => Error::Cut {
             target: target(),
             source,
@@ -209,6 +210,8 @@ pub async fn join(
             after,
             is_half_closed: limits.idle.is_none_or(|idle| after < idle),
         },
+        // The device has said everything, and nobody here wants to say more to it.
+        Broken::Left(_) => return Ok(()),
         Broken::Near(error) => Error::Local(error),
         Broken::Unwanted(source) => Error::Unwanted {
             target: target(),

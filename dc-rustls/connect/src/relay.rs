@@ -31,6 +31,9 @@ pub enum Broken<E> {
     Far(io::Error),
     /// No byte came for so long.
     Idle(Duration),
+    /// The second stream had ended, and for so long the first one has neither ended nor said anything. All that it had said before is
+    /// written.
+    Left(Duration),
     /// The first stream failed.
     Near(io::Error),
     /// It may not stay.
@@ -81,6 +84,9 @@ where
                     let broken = match (out.refused.take(), back.refused.take()) {
                         (Some(error), _) => Broken::Far(error),
                         (None, Some(error)) => Broken::Near(error),
+                        (None, None) if here.is_ready() && out.is_at_rest() => {
+                            Broken::Left(longest)
+                        }
                         (None, None) => Broken::Idle(longest),
                     };
                     return Poll::Ready(Err(broken));
@@ -207,6 +213,11 @@ impl Way {
                 Stage::Ended => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    /// Nothing is on its way, and more may come.
+    fn is_at_rest(&self) -> bool {
+        matches!(self.stage, Stage::Flowing) && self.waiting.is_empty() && !self.unflushed
     }
 
     fn refuse(&mut self, why: io::Error) {
@@ -348,9 +359,9 @@ mod tests {
         let (_, ended) = between(
             limits,
             || Ok(()),
-            async |near, mut far| {
+            async |mut near, far| {
                 tokio::time::sleep(Duration::from_secs(1000)).await;
-                far.shutdown().await.unwrap();
+                near.shutdown().await.unwrap();
                 tokio::time::sleep(Duration::from_secs(1000)).await;
                 (near, far)
             },
@@ -361,6 +372,29 @@ mod tests {
             "{ended:?}"
         );
         assert_eq!(begun.elapsed().as_secs(), 2000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_ended_is_left_unless_it_could_miss_something() {
+        // As much as is taken without being read.
+        for (said, is_taken) in [(0, true), (1000, true), (1001, false)] {
+            let (_, ended) = between(
+                LIMITS,
+                || Ok(()),
+                async |mut near, mut far| {
+                    far.shutdown().await.unwrap();
+                    near.write_all(&vec![7; said]).await.unwrap();
+                    assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
+                    tokio::time::sleep(Duration::from_secs(1000)).await;
+                    (near, far)
+                },
+            )
+            .await;
+            match is_taken {
+                true => assert!(matches!(ended, Err(Broken::Left(_))), "{ended:?}"),
+                false => assert!(matches!(ended, Err(Broken::Idle(_))), "{ended:?}"),
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

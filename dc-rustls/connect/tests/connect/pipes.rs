@@ -1,7 +1,7 @@
 //! Standard input and output.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Stdio};
 
@@ -109,6 +109,52 @@ fn a_device_that_has_said_everything_need_not_hear_the_rest() {
             "{outcome:?}"
         );
         assert_eq!(outcome.stderr.contains("was cut"), exit == 6, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_device_that_has_ended_is_not_waited_with_for_an_input_that_says_nothing() {
+    fn ends(tls: &mut Tls) -> std::io::Result<()> {
+        tls.write_all(b"bye")?;
+        goodbye(tls)?;
+        // What was said here did not end, as far as the device knows.
+        match tls.read_to_end(&mut Vec::new()) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(()),
+            read => Err(std::io::Error::other(format!("{read:?}"))),
+        }
+    }
+    fn is_silent(tls: &mut Tls) -> std::io::Result<()> {
+        tls.read_to_end(&mut Vec::new())?;
+        loop {
+            std::thread::park();
+        }
+    }
+    let scene = Scene::new();
+    // An answer may be missing only if it was waited for.
+    for (port, input_ends, exit, said) in [
+        (scene.serve(ends), false, 0, "bye"),
+        (scene.serve(is_silent), true, 6, ""),
+    ] {
+        let mut child = scene
+            .pipe(port.address)
+            .args(["--idle-timeout", "300ms"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let open = child.stdin.take().filter(|_| !input_ends);
+        let (_, outcome) = finish(&mut child, PATIENCE);
+        assert_eq!(
+            (outcome.exit, outcome.stdout.as_str()),
+            (Some(exit), said),
+            "{outcome:?}"
+        );
+        assert_eq!(outcome.stderr.is_empty(), exit == 0, "{outcome:?}");
+        if !input_ends {
+            assert_eq!(port.next(), Ok(()));
+        }
+        drop(open);
     }
 }
 
