@@ -370,8 +370,8 @@ Less safe:
       --danger-open-to-others      Let a port be reached by other machines, without TLS
 
 Exit status: 0 if both ends have closed, or the device has and hears or gets no more, 1 if a file or a port cannot be
-used or a list is not current, 2 for wrong usage, 3 if nobody was reached, 4 if the name was not proved, 5 if TLS failed
-otherwise, 6 if an open connection was cut.
+used or a list is not current, 2 for wrong usage, 3 if nobody was reached, 4 if the name was not proved or is withdrawn,
+5 if TLS failed otherwise, 6 if an open connection was cut.
 ";
 
 #[cfg(test)]

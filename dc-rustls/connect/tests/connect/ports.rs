@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use apparatus::{Part, have};
 use dc_core::Form;
 use dc_tests::lister::Lister;
-use dc_tests::process::{run, run_ok};
+use dc_tests::process::{finish, run, run_ok};
 use dc_tests::vendor::{Device, ZONE};
 use rustls::pki_types::UnixTime;
 
@@ -264,9 +264,7 @@ fn an_open_connection_ends_when_its_name_is_withdrawn() {
     let now = UnixTime::now().as_secs();
     fs::write(&list, lister.list(ZONE, 1, &[], now)).unwrap();
     let (to, key) = (port.address.to_string(), lister.key().to_string());
-    let (program, at) = scene.port(&[
-        "--listen",
-        "127.0.0.1:0",
+    let options = [
         "--to",
         &to,
         &scene.device.name,
@@ -276,14 +274,35 @@ fn an_open_connection_ends_when_its_name_is_withdrawn() {
         list.to_str().unwrap(),
         "--list-key",
         &key,
-    ]);
+    ];
+    let (program, at) = scene.port(&[&["--listen", "127.0.0.1:0"], &options[..]].concat());
     let mut tcp = TcpStream::connect(at).unwrap();
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.read_exact(&mut [0]).unwrap();
+    let mut pipe = scene
+        .command()
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = pipe.stdin.take();
+    let said = pipe.stdout.as_mut().unwrap();
+    said.read_exact(&mut [0]).unwrap();
     let next = scene.file("next");
     fs::write(&next, lister.list(ZONE, 2, &[&scene.device.name], now)).unwrap();
-    fs::rename(next, list).unwrap();
-    assert!(!matches!(tcp.read(&mut [0]), Ok(1..)));
+    fs::rename(next, &list).unwrap();
+    assert_eq!(
+        tcp.read(&mut [0]).unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
     assert!(program.says("may not stay", 0), "{}", program.text());
-    assert!(port.next().is_err());
+    let (_, outcome) = finish(&mut pipe, PATIENCE);
+    assert_eq!(outcome.exit, Some(4), "{outcome:?}");
+    assert!(outcome.stderr.contains("may not stay"), "{outcome:?}");
+    drop(input);
+    for _ in 0..2 {
+        assert!(port.next().is_err());
+    }
 }
