@@ -1,7 +1,7 @@
 //! What clients say, and what the server behind hears.
 
 use std::fs::{self, Permissions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -164,6 +164,26 @@ fn a_client_that_is_cut_off_is_no_client_that_has_ended() {
             "{read:?}"
         );
     }
+}
+
+#[test]
+fn a_client_that_says_nothing_after_the_servers_end_is_none_that_has_ended() {
+    let scene = Scene::new(&[Form::Named]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let server = scene.start(&backend, &["--idle-timeout", "300ms"]);
+    let mut tls = scene.connect(&server).unwrap();
+    let (mut tcp, _) = listener.accept().unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.write_all(b"bye").unwrap();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut said = String::new();
+    tls.read_to_string(&mut said).unwrap();
+    let read = tcp.read(&mut [0]);
+    assert_eq!(
+        (said.as_str(), read.unwrap_err().kind()),
+        ("bye", ErrorKind::ConnectionReset)
+    );
 }
 
 #[test]
