@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum ConfigError {
     /// The hook has no program.
     #[error(
-        "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/uhttpd\", \"reload\"]"
+        "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/my-server\", \"restart\"]"
     )]
     EmptyHook,
     /// The enrolment key is to live less than a day.
