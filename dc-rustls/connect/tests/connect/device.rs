@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -137,6 +137,13 @@ pub(crate) fn answers(tls: &mut Tls) -> std::io::Result<()> {
     {}
     write!(tls, "HTTP/1.0 200 OK\r\n\r\n{served}\n")?;
     goodbye(tls)
+}
+
+/// Ends in the middle of what it says, without a goodbye.
+pub(crate) fn cuts(tls: &mut Tls) -> std::io::Result<()> {
+    tls.write_all(b"half of it")?;
+    tls.flush()?;
+    tls.get_ref().shutdown(Shutdown::Both)
 }
 
 pub(crate) fn goodbye(tls: &mut Tls) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Stdio};
 
-use crate::device::{PATIENCE, Scene, Tls, counts, goodbye, with_input};
+use crate::device::{PATIENCE, Scene, Tls, counts, cuts, goodbye, with_input};
 use dc_tests::process::{finish, run};
 
 #[test]
@@ -65,11 +65,6 @@ fn what_is_said_after_the_device_has_ended_still_reaches_it() {
 
 #[test]
 fn a_connection_that_is_cut_is_no_success() {
-    fn cuts(tls: &mut Tls) -> std::io::Result<()> {
-        tls.write_all(b"half of it")?;
-        tls.flush()?;
-        tls.get_ref().shutdown(Shutdown::Both)
-    }
     let scene = Scene::new();
     let port = scene.serve(cuts);
     let outcome = with_input(&mut scene.pipe(port.address), b"");
@@ -91,7 +86,7 @@ fn a_device_that_has_said_everything_need_not_hear_the_rest() {
         goodbye(tls)
         // Closed with bytes unread, which the system answers with a reset.
     }
-    fn cuts(tls: &mut Tls) -> std::io::Result<()> {
+    fn resets(tls: &mut Tls) -> std::io::Result<()> {
         tls.get_ref().set_nodelay(true)?;
         tls.get_ref().peek(&mut [0])?;
         tls.write_all(b"too mu")?;
@@ -100,7 +95,7 @@ fn a_device_that_has_said_everything_need_not_hear_the_rest() {
     let scene = Scene::new();
     for (port, exit, said) in [
         (scene.serve(refuses), 0, "too much"),
-        (scene.serve(cuts), 6, "too mu"),
+        (scene.serve(resets), 6, "too mu"),
     ] {
         let outcome = with_input(&mut scene.pipe(port.address), &vec![7; 30_000_000]);
         assert_eq!(

@@ -13,7 +13,7 @@ use dc_tests::process::{finish, run, run_ok};
 use dc_tests::vendor::{Device, ZONE};
 use rustls::pki_types::UnixTime;
 
-use crate::device::{PATIENCE, Scene, Tls, answers, careless, counts, serve};
+use crate::device::{PATIENCE, Scene, Tls, answers, careless, counts, cuts, serve};
 
 fn ask(at: SocketAddr, bytes: &[u8]) -> String {
     let mut tcp = TcpStream::connect(at).unwrap();
@@ -42,11 +42,6 @@ fn all_connections_of_a_port_go_to_the_device() {
 
 #[test]
 fn a_device_that_cuts_the_connection_is_none_that_has_ended_it() {
-    fn cuts(tls: &mut Tls) -> std::io::Result<()> {
-        tls.write_all(b"half of it")?;
-        tls.flush()?;
-        tls.get_ref().shutdown(Shutdown::Both)
-    }
     let scene = Scene::new();
     let port = scene.serve(cuts);
     let to = port.address.to_string();
