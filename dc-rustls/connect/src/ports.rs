@@ -211,7 +211,7 @@ pub async fn join(
             is_half_closed: limits.idle.is_none_or(|idle| after < idle),
         },
         // The device has said everything, and nobody here wants to say more to it.
-        Broken::Left(_) => return Ok(()),
+        Broken::Left => return Ok(()),
         Broken::Near(error) => Error::Local(error),
         Broken::Unwanted(source) => Error::Unwanted {
             target: target(),

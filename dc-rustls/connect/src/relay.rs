@@ -31,9 +31,9 @@ pub enum Broken<E> {
     Far(io::Error),
     /// No byte came for so long.
     Idle(Duration),
-    /// The second stream had ended, and for so long the first one has neither ended nor said anything. All that it had said before is
-    /// written.
-    Left(Duration),
+    /// The second stream had ended, and in the time that one direction is waited for the first one has neither ended nor said
+    /// anything. All that it had said before is written.
+    Left,
     /// The first stream failed.
     Near(io::Error),
     /// It may not stay.
@@ -84,9 +84,7 @@ where
                     let broken = match (out.refused.take(), back.refused.take()) {
                         (Some(error), _) => Broken::Far(error),
                         (None, Some(error)) => Broken::Near(error),
-                        (None, None) if here.is_ready() && out.is_at_rest() => {
-                            Broken::Left(longest)
-                        }
+                        (None, None) if here.is_ready() && out.is_at_rest() => Broken::Left,
                         (None, None) => Broken::Idle(longest),
                     };
                     return Poll::Ready(Err(broken));
@@ -391,7 +389,7 @@ mod tests {
             )
             .await;
             match is_taken {
-                true => assert!(matches!(ended, Err(Broken::Left(_))), "{ended:?}"),
+                true => assert!(matches!(ended, Err(Broken::Left)), "{ended:?}"),
                 false => assert!(matches!(ended, Err(Broken::Idle(_))), "{ended:?}"),
             }
         }
