@@ -157,7 +157,7 @@ impl Agent {
         let checker = self.checker(self.reading().now);
         let client_fault = self.config.client_fault(self.generation.as_ref(), &checker);
         let client_fault = client_fault.map(|fault| fault.to_string());
-        let disk_fault = disk_fault(&[&self.config.state, &self.config.identity]);
+        let disk_fault = disk_fault(&self.config);
         let found = Facts {
             generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
+use super::config::Config;
+
 /// The reason that the next credential, or the memory of it, finds no place; none if none is seen.
-pub(super) fn disk_fault(folders: &[&Path]) -> Option<String> {
-    folders.iter().find_map(|folder| fault(folder))
+pub(super) fn disk_fault(config: &Config) -> Option<String> {
+    fault(&config.state).or_else(|| fault(&config.identity))
 }
 
 fn fault(folder: &Path) -> Option<String> {

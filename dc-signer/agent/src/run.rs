@@ -88,7 +88,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let fault = fault.map(|fault| fault.to_string());
     let client_fault = config.client_fault(generation.as_ref(), &checker(reading.unix_time()));
     let client_fault = client_fault.map(|fault| fault.to_string());
-    let disk_fault = disk_fault(&[&config.state, &config.identity]);
+    let disk_fault = disk_fault(config);
     let facts = Facts {
         generation: generation.as_ref(),
         fault: fault.as_deref(),
