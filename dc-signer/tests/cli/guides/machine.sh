@@ -12,7 +12,7 @@ checkout=$1 programs=$2 folder=$3 saved=${4-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Nothing that is mounted here is seen elsewhere. In a folder that is the root, as debootstrap makes one, there is no mount to make private.
-mount --make-rprivate / 2>/dev/null || ! grep -q ' shared:' /proc/self/mountinfo
+mount --make-rprivate / 2>/dev/null || ! grep -q ' shared:' /proc/self/mountinfo || exit 1
 ip link set lo up
 mkdir -p "$folder/layers"
 mount -t tmpfs layers "$folder/layers"
